@@ -1,0 +1,1 @@
+"""What touches the world: models, tools, memory, stores."""

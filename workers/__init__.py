@@ -1,0 +1,1 @@
+"""Processes: settings, one connection, one worker per role."""
