@@ -1,0 +1,62 @@
+"""Text to syntax tree: parsed by CEL once for each text, within limits, refused in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from manifests.expressions import engine
+from manifests.expressions.complaints import RESERVED, Malformed, complaint
+from manifests.expressions.tree import Ident, Node, children
+from manifests.expressions.wire import Decoder, TooNested
+
+__all__ = ["LONGEST", "RESERVED", "Expression", "Malformed", "parse"]
+
+LONGEST = 10_000
+# Each level multiplies the work by the length of its list, inside workflow code that must answer within two seconds.
+NESTED_LOOPS = 2
+
+
+@dataclass(frozen=True)
+class Expression:
+    text: str
+    root: Node
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names it mentions, those of its own loops among them."""
+        found, open_nodes = set(), [self.root]
+        while open_nodes:
+            node = open_nodes.pop()
+            open_nodes.extend(children(node))
+            if isinstance(node, Ident):
+                found.add(node.name)
+        return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
+def parse(text: str) -> Expression:
+    """Raises `Malformed`."""
+    _refuse_unreadable(text)
+    given = engine.spelt(text)
+    try:
+        data = engine.compiled(given).serialize()
+    except RuntimeError as error:
+        raise complaint(text, str(error)) from None
+    try:
+        return Expression(text, Decoder(data, given, NESTED_LOOPS, engine.name_from_cel).root())
+    except TooNested as error:
+        said = f"loops nest more than {NESTED_LOOPS} deep"
+        fix = "flatten the list in a transform or a tool first"
+        raise Malformed(error.offset, error.offset + 1, said, fix, "HL306") from None
+
+
+def _refuse_unreadable(text: str) -> None:
+    if len(text) > LONGEST:
+        said = f"the expression is {len(text):,} characters long, at most {LONGEST:,} are read"
+        raise Malformed(0, len(text), said, "move a part into a transform node", "HL306")
+    if not text.strip():
+        raise Malformed(0, len(text), "the expression is empty", "write a value, or leave the field out")
+    strange = next((at for at, sign in enumerate(text) if sign == "\0" or "\ud800" <= sign <= "\udfff"), None)
+    if strange is not None:
+        raise Malformed(strange, strange + 1, f"the character U+{ord(text[strange]):04X} cannot stand here")
