@@ -1,0 +1,188 @@
+"""What tools do to the world: nothing twice, nothing for good without a person, nothing that policy denies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manifests.analysis import Analysis
+from manifests.contracts import ToolContract
+from manifests.draft import Graph, Node
+from manifests.problems import Problem
+from manifests.shape import workflow as shapes
+from manifests.shape.policies import AgentPolicy
+from manifests.shape.tools import Permissions
+from manifests.source import Place
+
+RISKS = ("low", "medium", "high")
+
+
+def effects_are_honest(found: Analysis) -> Iterator[Problem]:
+    for name, contract in found.draft.contracts.tools.items():
+        tool, at, builtin = contract.tool, contract.defined.at, contract.builtin
+        if builtin and tool.effect not in builtin.effects:
+            message = f"{tool.uses!r} is not {tool.effect}"
+            allowed = ", ".join(builtin.effects)
+            yield Problem("HL404", at / "effect", message, f"one of: {allowed}", f"write {builtin.effects[0]}")
+        if tool.effect == "compensable" and tool.undo is None:
+            message = f"tool {name!r} is compensable, and nothing undoes it"
+            yield Problem("HL402", at / "effect", message, "an 'undo'", "name the tool that takes it back: `undo: …`")
+        if tool.undo is not None and tool.effect != "compensable":
+            message = f"tool {name!r} has an 'undo', and its effect is {tool.effect}"
+            yield Problem("HL402", at / "undo", message, "effect: compensable", "write it so, or remove 'undo'")
+        yield from _key_is_an_input(contract)
+
+
+def _key_is_an_input(contract: ToolContract) -> Iterator[Problem]:
+    key, properties = contract.tool.idempotency_key, contract.input.get("properties", {})
+    if key is not None and key not in properties:
+        at = contract.defined.at / "idempotency_key"
+        message = f"the tool takes no input {key!r} to carry the key in"
+        yield Problem("HL406", at, message, "a property of its input", f"add {key!r} to its input schema")
+
+
+def nothing_for_good_is_tried_twice(found: Analysis) -> Iterator[Problem]:
+    for node in found.draft.nodes():
+        if node.spec.retry is None or node.spec.retry.attempts < 2:
+            continue
+        for contract in _irreversible(found, node):
+            if contract.tool.idempotency_key is None:
+                at = node.at / "retry" / "attempts"
+                message = (
+                    f"tool {_name(contract)!r} is irreversible and would be tried {node.spec.retry.attempts} times"
+                )
+                fix = "remove the retry, or give the tool an `idempotency_key`"
+                yield Problem("HL401", at, message, "one try, or an idempotency key", fix)
+
+
+def nothing_for_good_without_a_person(found: Analysis) -> Iterator[Problem]:
+    graphs = [*found.draft.graphs(), *found.draft.pipelines.values()]
+    wanting = {
+        risk for file in found.draft.bundle.policies for risk, gate in file.value.gates.items() if gate == "human"
+    }
+    for graph in graphs:
+        for node in graph.nodes.values():
+            for contract in _tools(found, node):
+                irreversible = contract.tool.effect == "irreversible"
+                if not irreversible and contract.tool.risk not in wanting:
+                    continue
+                if not _gated(found, node, graph):
+                    yield _ungated(contract, node, graph, irreversible)
+
+
+def _ungated(contract: ToolContract, node: Node, graph: Graph, irreversible: bool) -> Problem:
+    where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
+    what = "is irreversible" if irreversible else f"is of {contract.tool.risk} risk"
+    message = f"tool {_name(contract)!r} {what}, and {node.id!r} can be reached without a human gate{where}"
+    at = node.at / "tool" if isinstance(node.spec, shapes.Tool) else node.at.key
+    code = "HL403" if irreversible else "HL412"
+    return Problem(code, at, message, "a `human` node on every way to it", f"put a gate before {node.id!r}")
+
+
+def _gated(found: Analysis, node: Node, graph: Graph) -> bool:
+    """Whether some gate surely said yes before the node, here or around it."""
+    flow = found.flows[graph]
+    gates = [gate.id for gate, _ in graph.nodes_of(shapes.Human)]
+    if flow.cycle is not None or any(flow.surely_ran(gate, node.id) for gate in gates):
+        return True
+    return graph.owner is not None and _gated(found, graph.owner, graph.owner.graph)
+
+
+def _tools(found: Analysis, node: Node) -> Iterator[ToolContract]:
+    """The tools that a node may call, by itself or through its agent."""
+    contracts = found.draft.contracts
+    match node.spec:
+        case shapes.Tool(tool=name):
+            names = [name]
+        case shapes.Agent(agent=name) if name in contracts.agents:
+            names = contracts.agents[name].agent.tools
+        case _:
+            names = []
+    yield from (contracts.tools[name] for name in names if name in contracts.tools)
+
+
+def _irreversible(found: Analysis, node: Node) -> Iterator[ToolContract]:
+    return (contract for contract in _tools(found, node) if contract.tool.effect == "irreversible")
+
+
+def _name(contract: ToolContract) -> str:
+    return str(contract.defined.at.path[-1])
+
+
+def agents_have_only_allowed_tools(found: Analysis) -> Iterator[Problem]:
+    for file in found.draft.bundle.policies:
+        for name, policy in file.value.agents.items():
+            contract = found.draft.contracts.agents.get(name)
+            for index, tool in enumerate(contract.agent.tools if contract else ()):
+                reason = _denial(found, policy, tool)
+                if contract and reason:
+                    rule = (file.at / "agents" / name).key.span
+                    message = f"policy denies {name!r} the tool {tool!r}: {reason}"
+                    expected = f"a tool that {rule.file}:{rule.line} allows"
+                    at = contract.defined.at / "tools" / index
+                    yield Problem("HL410", at, message, expected, "take it from the agent, or change the policy")
+
+
+def _denial(found: Analysis, policy: AgentPolicy, tool: str) -> str:
+    if tool in policy.deny:
+        return "it is on its `deny` list"
+    if policy.tools is not None and tool not in policy.tools:
+        return "it is not on its list of `tools`"
+    contract = found.draft.contracts.tools.get(tool)
+    if contract and RISKS.index(contract.tool.risk) > RISKS.index(policy.max_risk):
+        return f"its risk is {contract.tool.risk}, the highest allowed is {policy.max_risk}"
+    return ""
+
+
+def tools_stay_within_policy(found: Analysis) -> Iterator[Problem]:
+    for file in found.draft.bundle.policies:
+        for name, contract in found.draft.contracts.tools.items():
+            most = file.value.tools.get(name, file.value.default)
+            if most is not None:
+                yield from _beyond(contract, most)
+
+
+def _beyond(contract: ToolContract, most: Permissions) -> Iterator[Problem]:
+    asked, at = contract.tool.permissions, contract.defined.at / "permissions"
+    pairs: list[tuple[list[str], list[str], Place]] = [
+        (getattr(asked, key), getattr(most, key), at / key) for key in ("network", "commands", "secrets")
+    ]
+    pairs += [
+        (getattr(asked.filesystem, key), getattr(most.filesystem, key), at / "filesystem" / key)
+        for key in ("read", "write")
+    ]
+    for wanted, allowed, place in pairs:
+        for index, each in enumerate(wanted):
+            if each not in allowed:
+                message = f"tool {_name(contract)!r} asks for {each!r}, which policy does not allow"
+                shown = ", ".join(allowed) or "nothing"
+                yield Problem("HL411", place / index, message, f"at most: {shown}", "remove it, or widen the policy")
+
+
+def tools_may_do_what_they_do(found: Analysis) -> Iterator[Problem]:
+    """A command that is not permitted would only fail later."""
+    for contract in found.draft.contracts.tools.values():
+        tool, at = contract.tool, contract.defined.at
+        argv = tool.with_.get("argv")
+        program = argv[0] if tool.uses == "command.run" and isinstance(argv, list) and argv else None
+        if isinstance(program, str) and program not in tool.permissions.commands:
+            message = f"it runs {program!r}, which it is not permitted to"
+            fix = f"add `permissions: {{commands: [{program}]}}`"
+            yield Problem("HL405", at / "with" / "argv" / 0, message, "a permitted command", fix)
+        if tool.uses == "http.request" and not tool.permissions.network:
+            fix = "add `permissions: {network: [HOST]}`"
+            yield Problem("HL405", at / "uses", "it may not reach any host", "a permitted host", fix)
+        if tool.uses.startswith("filesystem.") and not (
+            tool.permissions.filesystem.read or tool.permissions.filesystem.write
+        ):
+            fix = "add `permissions: {filesystem: {read: [workspace]}}`"
+            yield Problem("HL405", at / "uses", "it may not touch any file", "a permitted scope", fix)
+
+
+CHECKS = (
+    effects_are_honest,
+    nothing_for_good_is_tried_twice,
+    nothing_for_good_without_a_person,
+    agents_have_only_allowed_tools,
+    tools_stay_within_policy,
+    tools_may_do_what_they_do,
+)

@@ -1,0 +1,124 @@
+"""Graphs that can be walked: no circles, no dead ends, no accidental meetings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manifests.analysis import Analysis
+from manifests.draft import Edge, Graph, Node
+from manifests.expressions.coverage import exhaustive
+from manifests.expressions.syntax import Expression, Malformed, parse
+from manifests.problems import Problem
+from manifests.shape.workflow import Decision, Merge
+
+
+def nothing_goes_in_circles(found: Analysis) -> Iterator[Problem]:
+    for graph, flow in found.flows.items():
+        if flow.cycle is None:
+            continue
+        steps = list(zip(flow.cycle, flow.cycle[1:], strict=False))
+        edge = next((e for e in graph.edges if (e.source, e.target) in steps), None)
+        at = edge.at if edge else graph.nodes[flow.cycle[0]].at.key
+        way = " -> ".join(flow.cycle)
+        fix = "remove one of these ways; what repeats goes into a loop"
+        where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
+        yield Problem("HL210", at, f"the graph goes in a circle{where}: {way}", "a graph without circles", fix)
+
+
+def only_decisions_choose(found: Analysis) -> Iterator[Problem]:
+    for graph in found.draft.graphs():
+        for edge in graph.edges:
+            chooses = edge.when is not None or edge.otherwise
+            decides = isinstance(graph.nodes[edge.source].spec, Decision)
+            if chooses and not decides:
+                key = "when" if edge.when is not None else "else"
+                fix = f"put a decision between {edge.source!r} and {edge.target!r}"
+                message = f"{key!r} on an edge that does not leave a decision"
+                yield Problem("HL211", (edge.at / key).key, message, "a decision at its start", fix)
+            if decides and not chooses and edge.normal:
+                message = f"decision {edge.source!r} has an edge without 'when' or 'else'"
+                yield Problem("HL212", edge.at, message, "a condition", "add `when: …`, or `else: true`")
+
+
+def decisions_decide(found: Analysis) -> Iterator[Problem]:
+    for graph in found.draft.graphs():
+        for node, _ in graph.nodes_of(Decision):
+            ways = [edge for edge in graph.edges_out_of(node.id) if edge.normal]
+            otherwise = [edge for edge in ways if edge.otherwise]
+            if not ways:
+                fix = f"add edges `{{from: {node.id}, to: …, when: …}}`"
+                yield Problem("HL213", node.at.key, f"decision {node.id!r} leads nowhere", "edges with conditions", fix)
+            elif not otherwise and not _covers(found, node, ways):
+                fix = f"add `{{from: {node.id}, to: …, else: true}}`"
+                message = f"decision {node.id!r} has no 'else', and its conditions may all be false"
+                yield Problem("HL213", node.at.key, message, "conditions that leave nothing out", fix)
+            for extra in otherwise[1:]:
+                message = f"decision {node.id!r} has two 'else'"
+                yield Problem("HL213", extra.at, message, "one 'else'", "remove one, or give it a condition")
+
+
+def _covers(found: Analysis, node: Node, ways: list[Edge]) -> bool:
+    conditions: list[Expression] = []
+    for edge in ways:
+        try:
+            conditions.append(parse(edge.when or ""))
+        except Malformed:
+            return True  # said already, where the expression stands
+    return exhaustive(conditions, found.data.scopes[node])
+
+
+def branches_meet_on_purpose(found: Analysis) -> Iterator[Problem]:
+    for graph in [*found.draft.graphs(), *found.draft.pipelines.values()]:
+        for node in graph.nodes.values():
+            ways = len({edge.source for edge in graph.edges_into(node.id)})
+            if isinstance(node.spec, Merge):
+                if not graph.pipeline:
+                    yield from _merge(graph, node, ways)
+            elif ways > 1 and node.spec.join is None:
+                where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
+                message = f"{node.id!r} has {ways} ways in{where}"
+                fix = "put a merge before it, or say `join: any`"
+                yield Problem("HL214", node.at.key, message, "one way in, a merge, or `join: any`", fix)
+
+
+def _merge(graph: Graph, node: Node, ways: int) -> Iterator[Problem]:
+    if ways < 2:
+        said = ("no way in", "one way in")[ways]
+        fix = f"add an edge to {node.id!r}, or make it a transform"
+        yield Problem("HL215", node.at.key, f"merge {node.id!r} has {said}", "at least two ways in", fix)
+    out = [edge for edge in graph.edges_out_of(node.id) if edge.normal]
+    if len(out) > 1:
+        targets = ", ".join(repr(edge.target) for edge in out)
+        message = f"merge {node.id!r} has {len(out)} ways out: {targets}"
+        yield Problem("HL216", out[1].at, message, "one way out", "put the next nodes in a chain, or use a decision")
+
+
+def nothing_stands_alone(found: Analysis) -> Iterator[Problem]:
+    for graph in found.draft.graphs():
+        if graph.role != "main" and graph.role != "body":
+            continue
+        for node in graph.nodes.values() if graph.edges else ():
+            if not graph.edges_into(node.id) and not graph.edges_out_of(node.id):
+                message = f"no edge leads to {node.id!r} or away from it"
+                yield Problem("HL217", node.at.key, message, "a place in the graph", "add an edge, or remove the node")
+
+
+def outputs_are_clear(found: Analysis) -> Iterator[Problem]:
+    """Without `output`, a graph gives what its only last node gives."""
+    for graph in found.draft.graphs():
+        last = graph.last()
+        if graph.output is None and len(last) > 1 and graph.role in ("main", "body"):
+            names = ", ".join(repr(name) for name in last[:5]) + (", …" if len(last) > 5 else "")
+            at = graph.owner.at.key if graph.owner else (graph.at / "nodes").key
+            message = f"{len(last)} nodes end the graph ({names}), so its output is not clear"
+            yield Problem("HL218", at, message, "an `output`", f"add `output: ${{{last[0]}}}`, or lead them together")
+
+
+CHECKS = (
+    nothing_goes_in_circles,
+    only_decisions_choose,
+    decisions_decide,
+    branches_meet_on_purpose,
+    nothing_stands_alone,
+    outputs_are_clear,
+)

@@ -1,0 +1,158 @@
+"""The compiler: a folder in, a Plan out, or every problem there is."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from manifests import bundle as bundles
+from manifests import contracts, schemas
+from manifests.analysis import analysed
+from manifests.bundle import Bundle
+from manifests.checks import budgets, effects, failures, graph, names, reads, scenarios, secrets
+from manifests.draft import Draft, Graph, Node, drawn
+from manifests.expressions.types import Type
+from manifests.lowering import lower
+from manifests.plan import Plan
+from manifests.problems import Problem, Refused, did_you_mean
+from manifests.shape import workflow as shapes
+from manifests.source import Place
+
+if TYPE_CHECKING:
+    from manifests.shape.pipelines import Pipeline
+
+ON_DRAFT = (*names.CHECKS, *secrets.CHECKS)
+ON_ANALYSIS = (*graph.CHECKS, *reads.CHECKS, *failures.CHECKS, *effects.CHECKS, *scenarios.CHECKS)
+ON_PLAN = budgets.CHECKS
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A plan, the bundle that it came from, and the type of what its runs give."""
+
+    plan: Plan
+    bundle: Bundle
+    output: Type
+
+
+def compile_bundle(folder: Path) -> Compiled:
+    """The plan of a bundle; raises `Refused` with all problems."""
+    with _collector_paused():
+        return _compiled(folder, ())
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    # A compilation makes a few hundred thousand objects that all live to its end: looking for garbage among them
+    # again and again takes a third of its time.
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _compiled(folder: Path, above: tuple[Path, ...]) -> Compiled:
+    problems: list[Problem] = []
+    bundle = bundles.load(folder, problems)
+    draft = _draft(bundle, problems, (*above, folder.resolve()))
+    problems += (problem for check in ON_DRAFT for problem in check(draft))
+    found = analysed(draft)
+    problems += found.data.problems
+    problems += (problem for check in ON_ANALYSIS for problem in check(found))
+    if problems:
+        raise Refused(problems)
+    plan = lower(found)
+    problems += (problem for check in ON_PLAN for problem in check(found, plan))
+    if problems:
+        raise Refused(problems)
+    return Compiled(plan, bundle, found.data.output)
+
+
+def _draft(bundle: Bundle, problems: list[Problem], above: tuple[Path, ...]) -> Draft:
+    """Names, prompts and schemas looked up, graphs drawn."""
+    workflow = bundle.workflow.value
+    main = drawn(workflow, bundle.workflow.at, problems, None)
+    draft = Draft(bundle, main, contracts.resolved(bundle, problems))
+    if workflow.finally_ is not None:
+        at = bundle.workflow.at / "finally"
+        draft.finally_ = drawn(workflow.finally_, at, problems, None, role="final")
+        problems += _clashes(draft.finally_, main)
+    for name, pipeline in bundle.pipelines.items():
+        left_out = _left_out(pipeline.value, main)
+        if left_out:
+            draft.pipelines[name] = main.without(left_out, name)
+    for node in draft.nodes():
+        _schemas(node, draft, problems)
+        _children(node, draft, problems, above)
+    return draft
+
+
+def _clashes(final: Graph, main: Graph) -> Iterator[Problem]:
+    for node in final.nodes.values():
+        if node.id in main.nodes:
+            message = f"node {node.id!r} stands in `nodes` too"
+            yield Problem("HL201", node.at.key, message, "a name of its own", "rename one of them")
+
+
+def _left_out(pipeline: Pipeline, graph: Graph) -> set[str]:
+    if pipeline.only is not None:
+        return set(graph.nodes) - set(pipeline.only)
+    return set(pipeline.skip or ()) & set(graph.nodes)
+
+
+def _schemas(node: Node, draft: Draft, problems: list[Problem]) -> None:
+    written: list[tuple[dict[str, object] | str | None, Place]] = []
+    match node.spec:
+        case shapes.Human(human=gate):
+            written.append((gate.form, node.at / "human" / "form"))
+        case shapes.Wait(wait=waiting):
+            written.append((waiting.payload, node.at / "wait" / "schema"))
+        case shapes.Plan(plan=planning):
+            written.append((planning.output, node.at / "plan" / "output"))
+    for schema, at in written:
+        found = None if schema is None else schemas.found(draft.bundle.workflow, schema, at, problems)
+        if found is not None:
+            draft.schemas[at] = found.value
+
+
+def _children(node: Node, draft: Draft, problems: list[Problem], above: tuple[Path, ...]) -> None:
+    for name, at in _sub_runs(node):
+        if name in draft.children:
+            continue
+        folder = draft.bundle.folder.resolve().parent / name
+        if not (folder / "workflow.yaml").is_file():
+            beside = [path.parent.name for path in sorted(folder.parent.glob("*/workflow.yaml"))]
+            fix = did_you_mean(name, [each for each in beside if each != draft.bundle.folder.name], "bundle")
+            problems.append(Problem("HL205", at, f"no bundle {name!r} beside this one", "the name of a bundle", fix))
+        elif folder in above:
+            trail = " -> ".join(path.name for path in (*above[above.index(folder) :], folder))
+            message = f"a workflow cannot run itself: {trail}"
+            problems.append(Problem("HL206", at, message, "a sub-run that ends", "use a loop"))
+        else:
+            _child(name, at, folder, draft, problems, above)
+
+
+def _child(name: str, at: Place, folder: Path, draft: Draft, problems: list[Problem], above: tuple[Path, ...]) -> None:
+    try:
+        draft.children[name] = _compiled(folder, above)
+    except Refused as refused:
+        first = refused.problems[0]
+        message = f"the workflow {name!r} does not compile: {first.span.file}:{first.span.line}: {first.message}"
+        problems.append(Problem("HL207", at, message, "a workflow that compiles", f"run `haul check {folder.name}`"))
+
+
+def _sub_runs(node: Node) -> Iterator[tuple[str, Place]]:
+    match node.spec:
+        case shapes.Subflow(workflow=name):
+            yield name, node.at / "workflow"
+        case shapes.Map(map=mapping) if isinstance(mapping.do, shapes.Run):
+            yield mapping.do.workflow, node.at / "map" / "do" / "workflow"
+        case shapes.Loop(loop=looping) if isinstance(looping.do, shapes.Run):
+            yield looping.do.workflow, node.at / "loop" / "do" / "workflow"

@@ -1,0 +1,313 @@
+"""What every expression of a bundle reads and gives: types from node to node, in the order that they run."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from manifests import outputs
+from manifests.contracts import Contracts
+from manifests.draft import Draft, Edge, Graph, Node
+from manifests.expressions import guards
+from manifests.expressions.conflicts import conflict
+from manifests.expressions.findings import Finding, Read
+from manifests.expressions.inference import examine
+from manifests.expressions.schemas import of_schema
+from manifests.expressions.syntax import Malformed, parse
+from manifests.expressions.templates import Embedded, Unclosed, is_whole, parts
+from manifests.expressions.types import DYN, INT, STRING, Type, join, list_of, literal, object_of
+from manifests.flow import Flow
+from manifests.problems import Problem
+from manifests.shape import workflow as shapes
+from manifests.source import Place
+
+Scope = MutableMapping[str, Type]
+
+
+@dataclass(frozen=True)
+class Use:
+    """An expression that looks at a name: `reader` is the node it belongs to, or None for the output of a graph.
+
+    `after` says that the reader itself has completed by then, as for the conditions of a decision's edges.
+    """
+
+    graph: Graph
+    reader: str | None
+    read: Read
+    at: Place
+    after: bool = False
+
+
+@dataclass
+class Dataflow:
+    """The types and reads of a draft, and what was found on the way."""
+
+    types: dict[Node, Type] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+    proves: dict[Edge, frozenset[str]] = field(default_factory=dict)
+    scopes: dict[Node, Mapping[str, Type]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    output: Type = DYN
+
+
+def traced(draft: Draft, flows: Mapping[Graph, Flow]) -> Dataflow:
+    """Follows the values of a draft from its input to its output."""
+    return _Tracer(draft, flows).trace()
+
+
+class _Tracer:
+    def __init__(self, draft: Draft, flows: Mapping[Graph, Flow]) -> None:
+        self._draft = draft
+        self._contracts: Contracts = draft.contracts
+        self._flows = flows
+        self._found = Dataflow()
+
+    def trace(self) -> Dataflow:
+        fixed: Scope = {"input": of_schema(self._contracts.input), "run": outputs.RUN}
+        scope = self._graph(self._draft.graph, fixed)
+        self._found.output = self._output(self._draft.graph, scope)
+        if self._draft.finally_:
+            # What ran before `finally` is not known, so `error` and every node are there for the asking.
+            scope["error"] = outputs.ERROR
+            self._graph(self._draft.finally_, ChainMap({}, scope))
+        return self._found
+
+    def _graph(self, graph: Graph, outer: Scope) -> Scope:
+        scope = ChainMap(dict.fromkeys(graph.nodes, DYN), outer)
+        flow = self._flows[graph]
+        targets = {target for node in graph.nodes for target in flow.routes.after(node)}
+        for name in flow.order if flow.cycle is None else graph.nodes:
+            node = graph.nodes[name]
+            own = ChainMap({"error": outputs.ERROR}, scope) if name in targets else scope
+            self._found.scopes[node] = own
+            scope[name] = self._found.types[node] = self._node(node, own)
+            for edge in graph.edges_out_of(name):
+                if edge.when is not None:
+                    self._condition(edge, graph, scope)
+        return scope
+
+    # --- values and expressions where they stand
+
+    def _expression(
+        self, text: str, at: Place, start: int, scope: Scope, graph: Graph, reader: str | None, after: bool = False
+    ) -> Type:
+        inferred = examine(text, scope)
+        for finding in inferred.findings:
+            self._say(finding, at, start)
+        for read in inferred.reads:
+            self._found.uses.append(Use(graph, reader, read, at.within(start + read.offset, start + read.end), after))
+        return inferred.type
+
+    def _say(self, finding: Finding, at: Place, start: int) -> None:
+        end = max(finding.end, finding.start + 1)
+        place = at.within(start + finding.start, start + end)
+        self._found.problems.append(Problem(finding.code, place, finding.message, finding.expected, finding.fix))
+
+    def _by_nature(
+        self, text: str, at: Place, scope: Scope, graph: Graph, reader: str | None, wanted: str, after: bool = False
+    ) -> Type:
+        """A field whose whole text is an expression."""
+        if text.lstrip().startswith("${"):
+            message = "this field is an expression already"
+            fix = f"write {text.strip().removeprefix('${').removesuffix('}').strip()}"
+            self._found.problems.append(Problem("HL307", at, message, "an expression without ${ }", fix))
+            return DYN
+        given = self._expression(text, at, 0, scope, graph, reader, after)
+        if not given.is_dyn and given.kinds.isdisjoint({wanted}):
+            name = {"bool": "true or false", "list": "a list"}[wanted]
+            self._found.problems.append(Problem("HL304", at, f"this is {given}", name, f"write what gives {name}"))
+        return given
+
+    def _value(self, value: Any, at: Place, scope: Scope, graph: Graph, reader: str | None) -> Type:
+        match value:
+            case str() if "${" in value:
+                return self._text(value, at, scope, graph, reader)
+            case dict():
+                below = {key: self._value(each, at / key, scope, graph, reader) for key, each in value.items()}
+                return object_of(below)
+            case list():
+                types = [self._value(each, at / index, scope, graph, reader) for index, each in enumerate(value)]
+                return list_of(join(types) if types else DYN, len(types))
+            case _:
+                return literal(value)
+
+    def _text(self, text: str, at: Place, scope: Scope, graph: Graph, reader: str | None) -> Type:
+        try:
+            found = parts(text)
+        except Unclosed as error:
+            place = at.within(error.offset, len(text))
+            self._found.problems.append(Problem("HL300", place, str(error), "a closing }", error.fix))
+            return STRING
+        given = STRING
+        for part in found:
+            if isinstance(part, Embedded):
+                given = self._expression(part.text, at, part.start, scope, graph, reader)
+        return given if is_whole(found) else STRING
+
+    def _condition(self, edge: Edge, graph: Graph, scope: Scope) -> None:
+        assert edge.when is not None
+        self._by_nature(edge.when, edge.at / "when", scope, graph, edge.source, "bool", after=True)
+        try:
+            self._found.proves[edge] = guards.proves(parse(edge.when))
+        except Malformed:
+            self._found.proves[edge] = frozenset()
+
+    def _output(self, graph: Graph, scope: Scope) -> Type:
+        if graph.output is not None:
+            return self._value(graph.output, graph.at / "output", scope, graph, None)
+        last = graph.last()
+        return scope[last[0]] if len(last) == 1 else DYN
+
+    # --- what each kind gives
+
+    def _node(self, node: Node, scope: Scope) -> Type:
+        given = self._inputs(node, scope)
+        output = self._gives(node, scope, given)
+        if node.spec.when_skipped is not None:
+            output = join(
+                (output, self._value(node.spec.when_skipped, node.at / "when_skipped", scope, node.graph, node.id))
+            )
+        return output
+
+    def _inputs(self, node: Node, scope: Scope) -> Type:
+        fields = {
+            name: self._value(value, node.at / "with" / name, scope, node.graph, node.id)
+            for name, value in node.spec.with_.items()
+        }
+        given = object_of(fields)
+        wanted = self._wanted(node)
+        if wanted is not None:
+            self._found.problems += list(_conflicts(node, wanted, given))
+        return given
+
+    def _wanted(self, node: Node) -> dict[str, Any] | None:
+        """The schema that the inputs of a node must meet, where there is one."""
+        match node.spec:
+            case shapes.Tool(tool=name) if name in self._contracts.tools:
+                contract = self._contracts.tools[name]
+                return _without(contract.input, contract.tool.idempotency_key)
+            case shapes.Subflow(workflow=name) if name in self._draft.children:
+                child: dict[str, Any] = self._draft.children[name].plan.input
+                return child
+            case shapes.Recall():
+                return outputs.RECALL_INPUT
+            case shapes.Remember():
+                return outputs.REMEMBER_INPUT
+        return None
+
+    def _gives(self, node: Node, scope: Scope, given: Type) -> Type:
+        match node.spec:
+            case shapes.Agent(agent=name):
+                return of_schema(self._contracts.agents[name].output) if name in self._contracts.agents else DYN
+            case shapes.Tool(tool=name):
+                return of_schema(self._contracts.tools[name].output) if name in self._contracts.tools else DYN
+            case shapes.Decision():
+                return outputs.CHOSEN
+            case shapes.Merge():
+                return self._merge(node, node.spec, scope)
+            case shapes.Transform(transform=value):
+                return self._value(value, node.at / "transform", scope, node.graph, node.id)
+            case shapes.Map():
+                return self._map(node, node.spec.map, scope)
+            case shapes.Loop():
+                return self._loop(node, node.spec.loop, scope)
+            case shapes.Subflow(workflow=name):
+                return self._child(name)
+            case shapes.Recall():
+                return outputs.RECALLED
+            case shapes.Remember():
+                return outputs.WRITTEN
+            case _:
+                return self._outside(node, scope)
+
+    def _outside(self, node: Node, scope: Scope) -> Type:
+        """Kinds that wait for, or speak to, somebody else."""
+        graph, reader = node.graph, node.id
+        match node.spec:
+            case shapes.Human(human=gate):
+                self._value(gate.ask, node.at / "human" / "ask", scope, graph, reader)
+                self._value(gate.show, node.at / "human" / "show", scope, graph, reader)
+                return outputs.of_human(gate, self._draft.schema_at(node.at / "human" / "form"))
+            case shapes.Wait(wait=waiting):
+                if waiting.until is not None:
+                    self._value(waiting.until, node.at / "wait" / "until", scope, graph, reader)
+                if waiting.signal is None:
+                    return outputs.WAITED
+                return of_schema(self._draft.schema_at(node.at / "wait" / "schema") or {})
+            case shapes.Emit(emit=message):
+                self._value(message.message, node.at / "emit" / "message", scope, graph, reader)
+                self._value(message.run, node.at / "emit" / "run", scope, graph, reader)
+                return outputs.WRITTEN
+            case shapes.Plan():
+                self._graph(node.bodies[0], ChainMap({}, scope))
+                return of_schema(self._draft.schema_at(node.at / "plan" / "output") or {})
+        return DYN
+
+    def _merge(self, node: Node, spec: shapes.Merge, scope: Scope) -> Type:
+        flow = self._flows[node.graph]
+        names = list(dict.fromkeys(edge.source for edge in node.graph.edges_into(node.id) if edge.normal))
+        sources = {name: scope[name] for name in names}
+        if "${" in spec.merge:
+            own = ChainMap({"inputs": list_of(join(sources.values()) if sources else DYN)}, scope)
+            return self._value(spec.merge, node.at / "merge", own, node.graph, node.id)
+        certain = {name: flow.cycle is None and flow.surely_ran(name, node.id) for name in names}
+        return outputs.of_merge(spec.merge, spec.by, sources, certain)
+
+    def _map(self, node: Node, spec: shapes.Mapping, scope: Scope) -> Type:
+        over = self._by_nature(spec.over, node.at / "map" / "over", scope, node.graph, node.id, "list")
+        item = over.items if over.kinds == {"list"} else DYN
+        if isinstance(spec.do, shapes.Run):
+            return outputs.of_map(spec.on_error, self._child(spec.do.workflow))
+        inner = self._graph(node.bodies[0], ChainMap({spec.as_: item, "index": INT}, scope))
+        return outputs.of_map(spec.on_error, self._output(node.bodies[0], inner))
+
+    def _loop(self, node: Node, spec: shapes.Looping, scope: Scope) -> Type:
+        carried = {
+            name: self._value(each.first, node.at / "loop" / "carry" / name / "first", scope, node.graph, node.id)
+            for name, each in spec.carry.items()
+        }
+        # What the next iteration gets may be of another type than the first, and is known only after the body.
+        loop = object_of({name: type_.widened() if type_.kinds else DYN for name, type_ in carried.items()})
+        own: Scope = ChainMap({"loop": _loosened(loop), "index": INT}, scope)
+        if isinstance(spec.do, shapes.Run):
+            given = self._child(spec.do.workflow)
+            graph, reader = node.graph, node.id
+        else:
+            graph, reader = node.bodies[0], None
+            own = self._graph(graph, own)
+            given = self._output(graph, own)
+        after = ChainMap({"output": given}, own) if isinstance(spec.do, shapes.Run) else own
+        for name, each in spec.carry.items():
+            self._value(each.next, node.at / "loop" / "carry" / name / "next", after, graph, reader)
+        self._by_nature(spec.until, node.at / "loop" / "until", after, graph, reader, "bool")
+        return given
+
+    def _child(self, name: str) -> Type:
+        child = self._draft.children.get(name)
+        return child.output if child else DYN
+
+
+def _loosened(type_: Type) -> Type:
+    """Lists and objects that go round a loop may grow: nothing is known about what is in them."""
+    fields = {
+        name: DYN if below.type.kinds & {"list", "object", "null"} else below.type
+        for name, below in type_.fields.items()
+    }
+    return object_of(fields)
+
+
+def _without(schema: dict[str, Any], name: str | None) -> dict[str, Any]:
+    if name is None:
+        return schema
+    return {**schema, "required": [each for each in schema.get("required", []) if each != name]}
+
+
+def _conflicts(node: Node, wanted: dict[str, Any], given: Type) -> Iterator[Problem]:
+    for found in conflict(wanted, given):
+        at = node.at / "with" if node.spec.with_ else node.at.key
+        for step in found.path:
+            at = at / step
+        fix = f"give {node.id!r} what its contract asks for"
+        yield Problem("HL308", at, f"{node.kind} {node.id!r}: {found.message}", "inputs that its schema allows", fix)

@@ -1,0 +1,149 @@
+"""What is known about a graph before it runs: an order, what comes before what, and what surely happened by then."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+
+from manifests.draft import Edge, Graph
+from manifests.failures import Routes
+from manifests.shape.workflow import Decision
+
+
+class Flow:
+    """Facts about one graph, as bit sets over its nodes in topological order.
+
+    A node *surely ran* before another when every way the run can come to the second has completed the first. Three
+    sets per node say so: `_done` (completed, given that this node completed), `_started` (completed, given that it
+    started, whatever became of it) and `_before` (completed, given that it is about to start).
+    """
+
+    def __init__(self, graph: Graph, routes: Routes, proves: Mapping[Edge, frozenset[str]] | None = None) -> None:
+        self.graph = graph
+        self.routes = routes
+        self._proves = proves or {}
+        self.order, self.cycle = _ordered(graph, routes)
+        self._bit = {node: 1 << place for place, node in enumerate(self.order)}
+        self._done: dict[str, int] = {}
+        self._started: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+        self._above: dict[str, int] = {}
+        if self.cycle is None:
+            self._look_ahead()
+            self._look_back()
+
+    def is_before(self, node: str, reader: str | None) -> bool:
+        """Whether a node can have run when the reader starts; without a reader, when the graph ends."""
+        return reader is None or bool(self._above[reader] & self._bit[node])
+
+    def surely_ran(self, node: str, reader: str | None) -> bool:
+        known = self._start() if reader is None else self._before[reader]
+        return self.is_before(node, reader) and bool(known & self._bit[node])
+
+    def certain(self) -> list[str]:
+        """The nodes that complete in every run that completes."""
+        start = self._start()
+        return [node for node in self.order if start & self._bit[node]]
+
+    def _start(self) -> int:
+        known = 0
+        for entry in self._entries():
+            known |= self._started[entry]
+        return known
+
+    def _entries(self) -> list[str]:
+        targets = {target for node in self.graph.nodes for target in self.routes.after(node)}
+        return [node for node in self.graph.entries() if node not in targets]
+
+    def _look_ahead(self) -> None:
+        for node in reversed(self.order):
+            spec = self.graph.nodes[node].spec
+            follows = [self._started[e.target] for e in self.graph.edges_out_of(node) if e.normal]
+            joined = _all(follows) if isinstance(spec, Decision) else _any(follows)
+            self._done[node] = self._bit[node] | joined
+            failing = [self._started[target] for target in self.routes.after(node)]
+            skipped = [0] if spec.on_budget == "skip" else []
+            self._started[node] = _all([self._done[node], *failing, *skipped])
+
+    def _look_back(self) -> None:
+        start = self._start()
+        ways: dict[str, list[int]] = {node: [] for node in self.order}
+        for node in self.order:
+            self._before[node] = start | _all(ways[node])
+            self._above.setdefault(node, 0)
+            for edge in self.graph.edges_out_of(node):
+                if edge.normal:
+                    known = self._before[node] | self._done[node] | self._started[edge.target] | self._proven(edge)
+                    if isinstance(self.graph.nodes[node].spec, Decision):
+                        known = self._before[node] | self._bit[node] | self._started[edge.target] | self._proven(edge)
+                    ways[edge.target].append(known)
+                    self._pass_on(node, edge.target)
+            for target in self.routes.after(node):
+                ways[target].append(self._before[node] | self._started[target])
+                self._pass_on(node, target)
+
+    def _proven(self, edge: Edge) -> int:
+        return _any(self._bit[node] for node in self._proves.get(edge, ()) if node in self._bit)
+
+    def _pass_on(self, node: str, target: str) -> None:
+        self._above[target] = self._above.get(target, 0) | self._above[node] | self._bit[node]
+
+
+def _any(sets: Iterable[int]) -> int:
+    known = 0
+    for each in sets:
+        known |= each
+    return known
+
+
+def _all(sets: list[int]) -> int:
+    if not sets:
+        return 0
+    known = sets[0]
+    for each in sets[1:]:
+        known &= each
+    return known
+
+
+def _ordered(graph: Graph, routes: Routes) -> tuple[list[str], list[str] | None]:
+    """Topological order, ties by name; or a cycle, from its first node back to it."""
+    follows = {node: _followers(graph, routes, node) for node in graph.nodes}
+    waits = dict.fromkeys(graph.nodes, 0)
+    for targets in follows.values():
+        for target in targets:
+            waits[target] += 1
+    ready = [node for node, count in waits.items() if not count]
+    heapq.heapify(ready)
+    order: list[str] = []
+    while ready:
+        node = heapq.heappop(ready)
+        order.append(node)
+        for target in follows[node]:
+            waits[target] -= 1
+            if not waits[target]:
+                heapq.heappush(ready, target)
+    if len(order) == len(follows):
+        return order, None
+    return order, _cycle({node: [t for t in follows[node] if waits[t]] for node in follows if waits[node]})
+
+
+def _followers(graph: Graph, routes: Routes, node: str) -> list[str]:
+    normal = [edge.target for edge in graph.edges_out_of(node) if edge.normal]
+    return list(dict.fromkeys([*normal, *routes.after(node)]))
+
+
+def _cycle(follows: dict[str, list[str]]) -> list[str]:
+    """One cycle of what is left when everything that can be ordered is taken away."""
+    into: dict[str, str] = {}
+    for node in sorted(follows):
+        for target in follows[node]:
+            into.setdefault(target, node)
+    # Every node left has a way in from another one left, so walking backwards must meet itself.
+    path = [min(into)]
+    while into[path[-1]] not in path:
+        path.append(into[path[-1]])
+    loop = path[path.index(into[path[-1]]) :]
+    loop.reverse()
+    first = loop.index(min(loop))
+    loop = loop[first:] + loop[:first]
+    return [*loop, loop[0]]
