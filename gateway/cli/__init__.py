@@ -1,0 +1,1 @@
+"""`haul`, the command line."""

@@ -1,0 +1,88 @@
+"""The `haul` command: finds the command that was asked for and loads no other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from gateway.cli.misuse import MISUSE, Misuse
+
+BROKEN_PIPE = 141  # what a shell sees of a program that a closed pipe ended
+INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (
+    Command("check", "gateway.cli.commands.check", "say whether bundles compile, and what is wrong where"),
+    Command("compile", "gateway.cli.commands.compile", "turn a bundle into a plan"),
+    Command("graph", "gateway.cli.commands.graph", "draw a bundle as Mermaid, Graphviz or SVG"),
+    Command("explain", "gateway.cli.commands.explain", "say what a bundle comes to: nodes, models, worst case"),
+    Command("diff", "gateway.cli.commands.diff", "say what differs in meaning between two bundles or plans"),
+    Command("new", "gateway.cli.commands.new", "start a bundle from one of the catalogue"),
+    Command("migrate", "gateway.cli.commands.migrate", "bring a bundle up to the newest version of the language"),
+    Command("schema", "gateway.cli.commands.schema", "print the JSON Schema of a kind of file"),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    try:
+        try:
+            return _carry_out(sys.argv[1:] if words is None else words)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has gone; the interpreter flushes once more at its end and must find nothing wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Misuse as misuse:
+        print(f"haul: {misuse}", file=sys.stderr)
+        return MISUSE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"haul: {os.fspath(error.filename)!r}: {error.strerror}", file=sys.stderr)
+        return MISUSE
+
+
+def _carry_out(words: Sequence[str]) -> int:
+    parser = _parser(words)
+    arguments = parser.parse_args(words)
+    if arguments.version:
+        from importlib.metadata import version
+
+        print(f"haul {version('haulage')}")
+        return 0
+    if arguments.run is None:
+        parser.print_help(sys.stderr)
+        return MISUSE
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The whole command line in outline, with the details of the one command that the words name."""
+    parser = argparse.ArgumentParser(prog="haul", description="Manifests in, finished work out.", allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for command in COMMANDS:
+        below = commands.add_parser(
+            command.name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}."
+        )
+        if command.name == chosen:
+            module = import_module(command.module)
+            module.configure(below)
+            below.set_defaults(run=module.run)
+    return parser
