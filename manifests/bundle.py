@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from manifests.problems import Problem, Refused, did_you_mean, nearest
 from manifests.reading import Unreadable, read_json, read_text, read_yaml
-from manifests.shaping import Misshapen, shaped
+from manifests.shaping import shaped
 from manifests.source import Place, Source, Span
 
 if TYPE_CHECKING:
@@ -219,11 +219,8 @@ class _Loader:
         source = _read(read_yaml, path, self._problems)
         if source is None:
             return None
-        try:
-            return Defined(shaped(file_model(kind), source), source.place, folder)
-        except Misshapen as error:
-            self._problems += error.problems
-            return None
+        value = shaped(file_model(kind), source, self._problems)
+        return None if value is None else Defined(value, source.place, folder)
 
     def _scenarios(self, bundle: Bundle) -> None:
         for path in sorted((self._folder / "tests").glob("*.yaml")):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from manifests import prompts, schemas
+from manifests.agreement import misfits
 from manifests.builtins import TOOLS, Builtin
 from manifests.bundle import Bundle, Defined, text_beside
 from manifests.problems import Problem, did_you_mean, nearest
@@ -133,6 +134,8 @@ def _settings(defined: Defined[Tool], builtin: Builtin) -> list[Problem]:
         )
         for name in tool.with_ if name not in known
     ]  # fmt: skip
+    for name in sorted(tool.with_.keys() & known.keys()):
+        found += misfits(tool.with_[name], known[name], at / "with" / name)
     missing = [name for name in builtin.settings.get("required", []) if name not in tool.with_]
     return found + [
         Problem(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from manifests import outputs
+from manifests.agreement import disagreements
 from manifests.contracts import Contracts
 from manifests.draft import Draft, Edge, Graph, Node
 from manifests.expressions import guards
-from manifests.expressions.conflicts import conflict
 from manifests.expressions.findings import Finding, Read
 from manifests.expressions.inference import examine
 from manifests.expressions.schemas import of_schema
@@ -19,7 +19,7 @@ from manifests.expressions.syntax import Malformed, parse
 from manifests.expressions.templates import Embedded, Unclosed, is_whole, parts
 from manifests.expressions.types import DYN, INT, STRING, Type, join, list_of, literal, object_of
 from manifests.flow import Flow
-from manifests.problems import Problem
+from manifests.problems import Problem, did_you_mean
 from manifests.shape import workflow as shapes
 from manifests.source import Place
 
@@ -66,6 +66,7 @@ class _Tracer:
 
     def trace(self) -> Dataflow:
         fixed: Scope = {"input": of_schema(self._contracts.input), "run": outputs.RUN}
+        self._pipelines(ChainMap({}, fixed))
         scope = self._graph(self._draft.graph, fixed)
         self._found.output = self._output(self._draft.graph, scope)
         if self._draft.finally_:
@@ -73,6 +74,15 @@ class _Tracer:
             scope["error"] = outputs.ERROR
             self._graph(self._draft.finally_, ChainMap({}, scope))
         return self._found
+
+    def _pipelines(self, scope: Scope) -> None:
+        """A pipeline is chosen before anything has run."""
+        for defined in self._draft.bundle.pipelines.values():
+            pipeline, at = defined.value, defined.at
+            if pipeline.when is not None:
+                self._by_nature(pipeline.when, at / "when", scope, self._draft.graph, None, "bool")
+            if isinstance(pipeline.score, str):
+                self._by_nature(pipeline.score, at / "score", scope, self._draft.graph, None, "int")
 
     def _graph(self, graph: Graph, outer: Scope) -> Scope:
         scope = ChainMap(dict.fromkeys(graph.nodes, DYN), outer)
@@ -115,8 +125,8 @@ class _Tracer:
             self._found.problems.append(Problem("HL307", at, message, "an expression without ${ }", fix))
             return DYN
         given = self._expression(text, at, 0, scope, graph, reader, after)
-        if not given.is_dyn and given.kinds.isdisjoint({wanted}):
-            name = {"bool": "true or false", "list": "a list"}[wanted]
+        if not given.is_dyn and given.kinds.isdisjoint({wanted, "double"} if wanted == "int" else {wanted}):
+            name = {"bool": "true or false", "list": "a list", "int": "a number"}[wanted]
             self._found.problems.append(Problem("HL304", at, f"this is {given}", name, f"write what gives {name}"))
         return given
 
@@ -179,7 +189,7 @@ class _Tracer:
         given = object_of(fields)
         wanted = self._wanted(node)
         if wanted is not None:
-            self._found.problems += list(_conflicts(node, wanted, given))
+            self._found.problems += disagreements(node, wanted, given)
         return given
 
     def _wanted(self, node: Node) -> dict[str, Any] | None:
@@ -252,8 +262,16 @@ class _Tracer:
         if "${" in spec.merge:
             own = ChainMap({"inputs": list_of(join(sources.values()) if sources else DYN)}, scope)
             return self._value(spec.merge, node.at / "merge", own, node.graph, node.id)
+        self._voted_field(node, spec, join(sources.values()) if sources else DYN)
         certain = {name: flow.cycle is None and flow.surely_ran(name, node.id) for name in names}
         return outputs.of_merge(spec.merge, spec.by, sources, certain)
+
+    def _voted_field(self, node: Node, spec: shapes.Merge, each: Type) -> None:
+        if spec.merge == "vote" and spec.by is not None and each.kinds == {"object"} and each.lookup(spec.by) is None:
+            fix = did_you_mean(spec.by, each.fields, "field")
+            message = f"what is voted on has no field {spec.by!r}"
+            expected = f"one of: {', '.join(each.fields)}"
+            self._found.problems.append(Problem("HL302", node.at / "by", message, expected, fix))
 
     def _map(self, node: Node, spec: shapes.Mapping, scope: Scope) -> Type:
         over = self._by_nature(spec.over, node.at / "map" / "over", scope, node.graph, node.id, "list")
@@ -302,12 +320,3 @@ def _without(schema: dict[str, Any], name: str | None) -> dict[str, Any]:
     if name is None:
         return schema
     return {**schema, "required": [each for each in schema.get("required", []) if each != name]}
-
-
-def _conflicts(node: Node, wanted: dict[str, Any], given: Type) -> Iterator[Problem]:
-    for found in conflict(wanted, given):
-        at = node.at / "with" if node.spec.with_ else node.at.key
-        for step in found.path:
-            at = at / step
-        fix = f"give {node.id!r} what its contract asks for"
-        yield Problem("HL308", at, f"{node.kind} {node.id!r}: {found.message}", "inputs that its schema allows", fix)

@@ -84,6 +84,8 @@ class Graph:
     owner: Node | None = None
     pipeline: str | None = None
     role: str = "main"
+    # Some edge could not be drawn: what follows from the shape of the graph is not worth saying.
+    incomplete: bool = False
 
     @cached_property
     def _into(self) -> dict[str, list[Edge]]:
@@ -127,7 +129,8 @@ class Graph:
             for target in self._next_kept(edge.target, left_out):
                 key = (edge.source, target, edge.when, edge.otherwise, edge.on)
                 edges.setdefault(key, edge if target == edge.target else replace(edge, target=target))
-        return Graph(self.at, nodes, list(edges.values()), self.output, self.owner, pipeline, self.role)
+        kept = list(edges.values())
+        return Graph(self.at, nodes, kept, self.output, self.owner, pipeline, self.role, self.incomplete)
 
     def _next_kept(self, node: str, left_out: set[str]) -> list[str]:
         found: dict[str, None] = {}
@@ -178,10 +181,12 @@ def drawn(
 ) -> Graph:
     """The graph of a workflow or a body, with edges between nodes that exist and bodies drawn in turn."""
     graph = Graph(at, {}, [], body.output, owner, role=role)
+    nodes_at = at / ("templates" if role == "templates" else "nodes")
     for name, spec in body.nodes.items():
-        node = Node(name, spec, at / "nodes" / name, graph)
+        node = Node(name, spec, nodes_at / name, graph)
         graph.nodes[name] = node
         problems.extend(_name_problems(node))
+        problems.extend(_element_problems(node))
         for inner, inner_at in _bodies(node):
             role = "templates" if isinstance(spec, shapes.Plan) else "body"
             node.bodies.append(drawn(inner, inner_at, problems, node, role))
@@ -189,6 +194,8 @@ def drawn(
         for edge in _edges(written, at / "edges" / index, problems):
             if _ends_exist(edge, graph, problems):
                 graph.edges.append(edge)
+            else:
+                graph.incomplete = True
     return graph
 
 
@@ -199,7 +206,7 @@ def _bodies(node: Node) -> Iterator[tuple[shapes.Body, Place]]:
         case shapes.Loop(loop=looping) if isinstance(looping.do, shapes.Body):
             yield looping.do, node.at / "loop" / "do"
         case shapes.Plan(plan=planning):
-            yield shapes.Body(nodes=planning.templates), node.at / "plan"
+            yield shapes.Body.model_construct(nodes=planning.templates), node.at / "plan"
 
 
 def _name_problems(node: Node) -> Iterator[Problem]:
@@ -213,6 +220,20 @@ def _name_problems(node: Node) -> Iterator[Problem]:
             message = f"node {node.id!r} hides the one in line {outer.line}"
             yield Problem("HL201", node.at.key, message, "a name of its own", "rename one of them")
         owner = owner.graph.owner
+
+
+def _element_problems(node: Node) -> Iterator[Problem]:
+    """The element of a map is a name like any other inside its body."""
+    if not isinstance(node.spec, shapes.Map) or node.spec.map.as_ == "item":
+        return
+    name, at = node.spec.map.as_, node.at / "map" / "as"
+    if name in RESERVED:
+        yield Problem("HL202", at, f"{name!r} means something in expressions", "another name", f"call it {name}_")
+    graph: Graph | None = node.graph
+    while graph:
+        if name in graph.nodes:
+            yield Problem("HL201", at, f"{name!r} is the name of a node", "a name of its own", "rename one of them")
+        graph = graph.owner.graph if graph.owner else None
 
 
 def _edges(written: shapes.Arrow | str, at: Place, problems: list[Problem]) -> Iterator[Edge]:

@@ -18,7 +18,11 @@ CATEGORIES = (
     *WORLD, *JSON, "context", "refusal", "tool", "denied", "rejected", "expired",
     "budget", "memory", "input", "cancelled", "engine",
 )  # fmt: skip
-GROUPS: dict[str, tuple[str, ...]] = {"json": JSON, "error": CATEGORIES}
+# Cancelling is what somebody wanted: only an edge that names it takes it for a failure.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "json": JSON,
+    "error": tuple(category for category in CATEGORIES if category != "cancelled"),
+}
 
 # Trying again makes sense when the world hiccuped, or when another answer may come.
 RETRYABLE = (*WORLD, *JSON, "tool", "memory")

@@ -92,11 +92,13 @@ def of_merge(policy: str, by: str | None, sources: dict[str, Type], certain: dic
             return every
         case "concat":
             return list_of(every.items) if every.kinds == {"list"} else DYN
-        case _:
+        case "vote":
             field = every.lookup(by) if by and every.kinds == {"object"} else None
             winner = field.type if field else DYN if by else every
             votes = Type(frozenset({"object"}), additional=Field(INT, True))
             return object_of({"winner": winner, "votes": votes, "total": INT, "tie": BOOL})
+        case _:
+            return DYN  # no way to merge: said already, where it is named
 
 
 def of_map(on_error: str, body: Type) -> Type:

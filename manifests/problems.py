@@ -60,6 +60,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+def an(what: str) -> str:
+    return f"an {what}" if what[:1] in "aeio" else f"a {what}"
+
+
 def did_you_mean(name: str, known: Iterable[str], what: str) -> str:
     """A way out of an unknown name: the one that was meant, or the ones there are."""
     names = sorted(known)

@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from manifests.problems import Problem, did_you_mean
+from manifests.problems import Problem, did_you_mean, nearest
 from manifests.shape.base import API_VERSION, Shape
 from manifests.shape.workflow import NODE_KINDS
-from manifests.source import Place, Source
+from manifests.source import Place, Source, Span
 
 S = TypeVar("S", bound=Shape)
 
 
-class Misshapen(Exception):
-    """A file whose values do not have the shape they should."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problems")
-        self.problems = problems
-
-
-def shaped(model: type[S], source: Source) -> S:
-    """The file as its model, or all that keeps it from being one."""
+def shaped(model: type[S], source: Source, problems: list[Problem]) -> S | None:
+    """The file as its model; what is wrong is added to `problems`, and left out if the rest has a shape without it."""
     try:
         return model.model_validate(source.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [_problem(model, source, detail) for detail in details]
-        raise Misshapen([problem for problem in problems if problem]) from None
+        found = [_problem(model, source, detail) for detail in details]
+        problems += found
+        return _rest(model, source, found)
+
+
+def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
+    """What remains without the keys that are wrong, so that one slip does not hide the other mistakes."""
+    data = deepcopy(source.data)
+    for problem in found:
+        path = problem.at.path if isinstance(problem.at, Place) else ()
+        below = _at(data, path[:-1])
+        # Without a definition everything that uses its name would be wrong, too.
+        if (
+            not path
+            or (len(path) == 2 and path[0] in _DEFINING)
+            or not isinstance(below, dict)
+            or path[-1] not in below
+        ):
+            return None
+        del below[path[-1]]
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+_DEFINING = ("nodes", "agents", "tools", "models", "routes", "pipelines", "stores", "profiles", "plugins", "triggers")
+
+
+def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        known = isinstance(value, dict) and step in value
+        value = value[step] if known or (isinstance(value, list) and isinstance(step, int)) else None
+    return value
+
+
+def _is_misspelt(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a missing key stands there after all, with another spelling that is said to be unknown."""
+    *above, key = detail["loc"] or ("",)
+    if detail["type"] != "missing":
+        return False
+    unknown = [
+        str(other["loc"][-1])
+        for other in details
+        if other["type"] == "extra_forbidden" and [*other["loc"][:-1]] == above
+    ]
+    return any(nearest(name, [str(key)]) for name in unknown)
 
 
 def _problem(model: type[Shape], source: Source, detail: ErrorDetails) -> Problem:
@@ -132,13 +170,19 @@ def _missing_key(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     above = Place(place.source, place.path[:-1])
     if key == "apiVersion":
         fix = f"begin the file with `apiVersion: {API_VERSION}`, or run `haul migrate`"
-        return Problem("HL109", above, "the file does not say its apiVersion", API_VERSION, fix)
-    at = above.key if above.path else above
+        return Problem("HL109", _start(place.source), "the file does not say its apiVersion", API_VERSION, fix)
+    at = above.key if above.path else _start(place.source)
     return Problem("HL102", at, f"{_called(above)} lacks {key!r}", f"a key {key!r}", f"add `{key}:`")
 
 
+def _start(source: Source) -> Span:
+    return Span(source.name, 1, 1, 1, 1)
+
+
 def _called(place: Place) -> str:
-    return repr(str(place.path[-1])) if place.path and isinstance(place.path[-1], str) else "this"
+    if not place.path:
+        return "the file"
+    return repr(place.path[-1]) if isinstance(place.path[-1], str) else "this"
 
 
 def _no_kind(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
@@ -163,6 +207,8 @@ def _not_an_option(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
         fix = f"write {API_VERSION}"
         return Problem("HL109", place, f"apiVersion {detail['input']!r} is not known here", API_VERSION, fix)
     value, expected = detail["input"], str(detail.get("ctx", {}).get("expected", ""))
+    if expected == "True":
+        return Problem("HL103", place, f"{_quoted(value)} is not allowed here", "true", "write true, or remove the key")
     options = expected.replace(" or ", ", ").replace("'", "").split(", ")
     said = did_you_mean(value, options, "value") if isinstance(value, str) else f"use one of: {', '.join(options)}"
     return Problem("HL103", place, f"{_quoted(value)} is not allowed here", f"one of: {', '.join(options)}", said)
@@ -181,7 +227,10 @@ def _bad_name(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     if detail.get("ctx", {}).get("pattern", "").startswith("^(\\S+ )"):
         message, wanted = f"{value!r} is not a cron line", "five fields: minute hour day month weekday"
         return Problem("HL104", place, message, wanted, 'write it like "0 6 * * 1-5"')
-    underscore = "0-9_]{0,63}" in detail.get("ctx", {}).get("pattern", "")
+    if value.startswith("/") or detail.get("ctx", {}).get("pattern", "").startswith("^/"):
+        wanted = "a / first, then letters, digits, /, - and _"
+        return Problem("HL104", place, f"{value!r} is not the path of a URL", wanted, "write it like /hooks/news")
+    underscore = "_-]" not in detail.get("ctx", {}).get("pattern", "") and ".-]" not in detail["ctx"]["pattern"]
     wanted = "letters, digits and _, not a digit first" if underscore else "letters, digits, - and _, a letter first"
     clean = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in value).lstrip("0123456789")[:60]
     fix = f"call it {clean!r}" if clean.strip("_") else "choose another name"
@@ -190,7 +239,8 @@ def _bad_name(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
 
 def _out_of_range(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     said = detail["msg"].removeprefix("Input should be ").removeprefix("Value should have ")
-    return Problem("HL108", place, f"{_quoted(detail['input'])} is out of range", said, f"choose a value {said}")
+    said = said.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    return Problem("HL108", place, f"{_quoted(detail['input'])} is out of range", said, f"choose one that is {said}")
 
 
 def _too_short(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
@@ -201,21 +251,42 @@ def _wrong_type(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     value = detail["input"]
     expected = _EXPECTED.get(detail["type"], "")
     keys = home.holder()
+    if keys == ["secret"]:
+        # The value may be a real secret, so the message does not repeat it.
+        fix = "write `{secret: NAME}`; if this was a real one, replace it where it came from"
+        return Problem("HL420", place, f"{_called(place)} is written as a value", "the name of a secret", fix)
     if not expected and keys:
         expected = f"keys and values: {', '.join(keys[:6])}"
     expected = expected or "something else"
-    fix = (
-        f"put it in quotes: {str(value).lower()!r}" if expected == "text" and _is_plain(value) else f"write {expected}"
-    )
-    return Problem("HL103", place, f"{_quoted(value)} is not {expected}", expected, fix)
+    if not place.path:
+        said = "is empty" if value is None else f"is {_quoted(value)}, not keys and values"
+        fix = f"begin it with `apiVersion: {API_VERSION}`"
+        return Problem("HL103", _start(place.source), f"the file {said}", "keys and values", fix)
+    return Problem("HL103", place, f"{_quoted(value)} is not {expected}", expected, _retyped(value, expected))
+
+
+def _retyped(value: object, expected: str) -> str:
+    """How the same thing is written in the type that is expected."""
+    match expected, value:
+        case "text", int() | float():
+            return f"put it in quotes: {str(value).lower()!r}"
+        case "text", [str(only)]:
+            return f"write {only}, without brackets"
+        case "a list", str() | int() | float():
+            return f"write [{value}]"
+        case "a whole number" | "a number", str() if value.isdecimal():
+            return f"write {value} without quotes"
+        case "true or false", str() if value.lower() in ("yes", "on", "y", "true"):
+            return "write true"
+        case "true or false", str() if value.lower() in ("no", "off", "n", "false"):
+            return "write false"
+        case _, list() if expected.startswith("keys and values"):
+            return "write `name: …` in place of `- …`"
+    return f"write {expected}"
 
 
 def _wrong_value(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     return Problem("HL103", place, f"{_quoted(detail['input'])}: {detail['msg']}", detail["msg"], "correct the value")
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _quoted(value: object) -> str:

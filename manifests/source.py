@@ -69,8 +69,8 @@ class Source:
     """A file of a bundle: its name as the reader knows it, its text and its values."""
 
     name: str
-    text: str
-    root: Tree = field(default_factory=lambda: Scalar(None, "", "plain", (0, 0), (0, 0)))
+    text: str = field(repr=False)
+    root: Tree = field(repr=False, default_factory=lambda: Scalar(None, "", "plain", (0, 0), (0, 0)))
 
     @cached_property
     def lines(self) -> list[str]:

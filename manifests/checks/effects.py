@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from manifests.analysis import Analysis
 from manifests.contracts import ToolContract
 from manifests.draft import Graph, Node
+from manifests.flow import Flow
+from manifests.outputs import choices_of
 from manifests.problems import Problem
 from manifests.shape import workflow as shapes
 from manifests.shape.policies import AgentPolicy
@@ -65,7 +69,8 @@ def nothing_for_good_without_a_person(found: Analysis) -> Iterator[Problem]:
                 irreversible = contract.tool.effect == "irreversible"
                 if not irreversible and contract.tool.risk not in wanting:
                     continue
-                if not _gated(found, node, graph):
+                said = graph.pipeline is not None and not _gated(found, node, found.draft.graph)
+                if not said and not _gated(found, node, graph):
                     yield _ungated(contract, node, graph, irreversible)
 
 
@@ -75,16 +80,35 @@ def _ungated(contract: ToolContract, node: Node, graph: Graph, irreversible: boo
     message = f"tool {_name(contract)!r} {what}, and {node.id!r} can be reached without a human gate{where}"
     at = node.at / "tool" if isinstance(node.spec, shapes.Tool) else node.at.key
     code = "HL403" if irreversible else "HL412"
-    return Problem(code, at, message, "a `human` node on every way to it", f"put a gate before {node.id!r}")
+    fix = f"put a gate before {node.id!r} that can be rejected and whose `on_timeout` is not a yes"
+    return Problem(code, at, message, "a `human` node on every way to it", fix)
 
 
 def _gated(found: Analysis, node: Node, graph: Graph) -> bool:
     """Whether some gate surely said yes before the node, here or around it."""
     flow = found.flows[graph]
-    gates = [gate.id for gate, _ in graph.nodes_of(shapes.Human)]
-    if flow.cycle is not None or any(flow.surely_ran(gate, node.id) for gate in gates):
+    if flow.cycle is not None or graph.incomplete:
+        return True
+    gates = [gate for gate, spec in graph.nodes_of(shapes.Human) if _asks_for_leave(spec.human)]
+    if any(flow.surely_ran(gate.id, node.id) and _stops(gate, node, graph, flow) for gate in gates):
         return True
     return graph.owner is not None and _gated(found, graph.owner, graph.owner.graph)
+
+
+def _asks_for_leave(gate: shapes.Gate) -> bool:
+    """Silence is not leave."""
+    return gate.on_timeout in ("expire", "reject")
+
+
+def _stops(gate: Node, node: Node, graph: Graph, flow: Flow) -> bool:
+    """Whether saying no keeps the run from the node: by `reject`, or by a decision that looks at the answer."""
+    assert isinstance(gate.spec, shapes.Human)
+    choices = [] if gate.spec.human.form is not None else choices_of(gate.spec.human)
+    if "reject" in choices and len(choices) == 2:
+        return True
+    decisions = [each.id for each, _ in graph.nodes_of(shapes.Decision) if flow.surely_ran(each.id, node.id)]
+    asked = [edge.when or "" for name in decisions for edge in graph.edges_out_of(name)]
+    return any(re.search(rf"\b{gate.id}\b", when) for when in asked)
 
 
 def _tools(found: Analysis, node: Node) -> Iterator[ToolContract]:
@@ -123,6 +147,8 @@ def agents_have_only_allowed_tools(found: Analysis) -> Iterator[Problem]:
 
 
 def _denial(found: Analysis, policy: AgentPolicy, tool: str) -> str:
+    if tool not in found.draft.contracts.tools:
+        return ""  # said already, where the agent names it
     if tool in policy.deny:
         return "it is on its `deny` list"
     if policy.tools is not None and tool not in policy.tools:
@@ -168,6 +194,9 @@ def tools_may_do_what_they_do(found: Analysis) -> Iterator[Problem]:
             message = f"it runs {program!r}, which it is not permitted to"
             fix = f"add `permissions: {{commands: [{program}]}}`"
             yield Problem("HL405", at / "with" / "argv" / 0, message, "a permitted command", fix)
+        for secret in sorted(_secrets(tool.with_) - set(tool.permissions.secrets)):
+            fix = f"add `permissions: {{secrets: [{secret}]}}`"
+            yield Problem("HL405", at / "with", f"it uses the secret {secret!r}, which it may not see", "leave", fix)
         if tool.uses == "http.request" and not tool.permissions.network:
             fix = "add `permissions: {network: [HOST]}`"
             yield Problem("HL405", at / "uses", "it may not reach any host", "a permitted host", fix)
@@ -176,6 +205,19 @@ def tools_may_do_what_they_do(found: Analysis) -> Iterator[Problem]:
         ):
             fix = "add `permissions: {filesystem: {read: [workspace]}}`"
             yield Problem("HL405", at / "uses", "it may not touch any file", "a permitted scope", fix)
+
+
+def _secrets(value: Any) -> set[str]:
+    """The secrets that settings refer to."""
+    match value:
+        case {"secret": str(name)} if len(value) == 1:
+            return {name}
+        case dict():
+            return {name for each in value.values() for name in _secrets(each)}
+        case list():
+            return {name for each in value for name in _secrets(each)}
+        case _:
+            return set()
 
 
 CHECKS = (

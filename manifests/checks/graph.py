@@ -10,19 +10,32 @@ from manifests.expressions.coverage import exhaustive
 from manifests.expressions.syntax import Expression, Malformed, parse
 from manifests.problems import Problem
 from manifests.shape.workflow import Decision, Merge
+from manifests.source import Place
 
 
 def nothing_goes_in_circles(found: Analysis) -> Iterator[Problem]:
+    main = found.flows[found.draft.graph].cycle
     for graph, flow in found.flows.items():
-        if flow.cycle is None:
+        if flow.cycle is None or (graph.pipeline and main):
             continue
         steps = list(zip(flow.cycle, flow.cycle[1:], strict=False))
-        edge = next((e for e in graph.edges if (e.source, e.target) in steps), None)
-        at = edge.at if edge else graph.nodes[flow.cycle[0]].at.key
+        at = _where(found, graph, steps)
         way = " -> ".join(flow.cycle)
         fix = "remove one of these ways; what repeats goes into a loop"
         where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
         yield Problem("HL210", at, f"the graph goes in a circle{where}: {way}", "a graph without circles", fix)
+
+
+def _where(found: Analysis, graph: Graph, steps: list[tuple[str, str]]) -> Place:
+    """The step that closes the circle: a fallback if it took one, else an edge."""
+    drawn = {(edge.source, edge.target): edge for edge in graph.edges}
+    for _, target in (step for step in steps if step not in drawn):
+        cells = [cell for cell in found.draft.bundle.fallbacks if cell.value.to == target]
+        if cells:
+            return cells[0].at
+    failing = [drawn[step] for step in steps if step in drawn and not drawn[step].normal]
+    closing = failing[0] if failing else next((drawn[step] for step in steps if step in drawn), None)
+    return closing.at if closing else graph.nodes[steps[0][0]].at.key
 
 
 def only_decisions_choose(found: Analysis) -> Iterator[Problem]:
@@ -45,16 +58,28 @@ def decisions_decide(found: Analysis) -> Iterator[Problem]:
         for node, _ in graph.nodes_of(Decision):
             ways = [edge for edge in graph.edges_out_of(node.id) if edge.normal]
             otherwise = [edge for edge in ways if edge.otherwise]
+            if not ways and graph.incomplete:
+                continue
             if not ways:
                 fix = f"add edges `{{from: {node.id}, to: …, when: …}}`"
                 yield Problem("HL213", node.at.key, f"decision {node.id!r} leads nowhere", "edges with conditions", fix)
-            elif not otherwise and not _covers(found, node, ways):
+            elif not otherwise and not _covers(found, node, ways) and not _said(found, ways):
                 fix = f"add `{{from: {node.id}, to: …, else: true}}`"
                 message = f"decision {node.id!r} has no 'else', and its conditions may all be false"
                 yield Problem("HL213", node.at.key, message, "conditions that leave nothing out", fix)
             for extra in otherwise[1:]:
                 message = f"decision {node.id!r} has two 'else'"
                 yield Problem("HL213", extra.at, message, "one 'else'", "remove one, or give it a condition")
+
+
+def _said(found: Analysis, ways: list[Edge]) -> bool:
+    """Whether something else is wrong with a condition, which had better be mended first."""
+    return any(
+        problem.at.source is edge.at.source and problem.at.path[: len(edge.at.path)] == edge.at.path
+        for problem in found.data.problems
+        for edge in ways
+        if isinstance(problem.at, Place)
+    )
 
 
 def _covers(found: Analysis, node: Node, ways: list[Edge]) -> bool:
@@ -70,15 +95,21 @@ def _covers(found: Analysis, node: Node, ways: list[Edge]) -> bool:
 def branches_meet_on_purpose(found: Analysis) -> Iterator[Problem]:
     for graph in [*found.draft.graphs(), *found.draft.pipelines.values()]:
         for node in graph.nodes.values():
-            ways = len({edge.source for edge in graph.edges_into(node.id)})
+            if graph.incomplete:
+                break
+            ways = _ways(graph, node)
             if isinstance(node.spec, Merge):
                 if not graph.pipeline:
                     yield from _merge(graph, node, ways)
-            elif ways > 1 and node.spec.join is None:
+            elif ways > 1 and node.spec.join is None and not (graph.pipeline and _ways(found.draft.graph, node) > 1):
                 where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
                 message = f"{node.id!r} has {ways} ways in{where}"
                 fix = "put a merge before it, or say `join: any`"
                 yield Problem("HL214", node.at.key, message, "one way in, a merge, or `join: any`", fix)
+
+
+def _ways(graph: Graph, node: Node) -> int:
+    return len({edge.source for edge in graph.edges_into(node.id)})
 
 
 def _merge(graph: Graph, node: Node, ways: int) -> Iterator[Problem]:
@@ -95,7 +126,7 @@ def _merge(graph: Graph, node: Node, ways: int) -> Iterator[Problem]:
 
 def nothing_stands_alone(found: Analysis) -> Iterator[Problem]:
     for graph in found.draft.graphs():
-        if graph.role != "main" and graph.role != "body":
+        if graph.incomplete or graph.role not in ("main", "body"):
             continue
         for node in graph.nodes.values() if graph.edges else ():
             if not graph.edges_into(node.id) and not graph.edges_out_of(node.id):
@@ -107,11 +138,45 @@ def outputs_are_clear(found: Analysis) -> Iterator[Problem]:
     """Without `output`, a graph gives what its only last node gives."""
     for graph in found.draft.graphs():
         last = graph.last()
-        if graph.output is None and len(last) > 1 and graph.role in ("main", "body"):
+        if graph.output is None and len(last) > 1 and graph.role in ("main", "body") and not graph.incomplete:
             names = ", ".join(repr(name) for name in last[:5]) + (", …" if len(last) > 5 else "")
             at = graph.owner.at.key if graph.owner else (graph.at / "nodes").key
             message = f"{len(last)} nodes end the graph ({names}), so its output is not clear"
             yield Problem("HL218", at, message, "an `output`", f"add `output: ${{{last[0]}}}`, or lead them together")
+
+
+def nothing_is_said_twice(found: Analysis) -> Iterator[Problem]:
+    for graph in found.draft.graphs():
+        seen: dict[tuple[object, ...], Edge] = {}
+        for edge in graph.edges:
+            key = (edge.source, edge.target, edge.when, edge.otherwise, edge.on)
+            if key in seen:
+                first = seen[key].at.span.line
+                message = f"the edge {edge.source} -> {edge.target} is there already, in line {first}"
+                yield Problem("HL219", edge.at, message, "each edge once", "remove one of them")
+            seen.setdefault(key, edge)
+
+
+_WORK = ("with", "timeout", "retry", "queue", "priority", "undo", "on_budget")
+_IN_VAIN: dict[str, tuple[str, ...]] = {
+    "decision": _WORK,
+    "merge": _WORK,
+    "transform": _WORK,
+    "human": ("with", "timeout", "retry", "queue", "priority", "undo", "on_budget"),
+    "wait": ("with", "timeout", "retry", "queue", "priority", "undo", "on_budget"),
+    "map": ("with", "queue"),
+    "loop": ("with", "queue"),
+}
+
+
+def nothing_is_said_in_vain(found: Analysis) -> Iterator[Problem]:
+    """A key that does nothing is one that its author believes in."""
+    for node in found.draft.nodes():
+        for key in _IN_VAIN.get(node.kind, ()):
+            if (node.at / key).exists():
+                message = f"{key!r} does nothing on a {node.kind}"
+                fix = "remove it, or put it on the node that does the work"
+                yield Problem("HL220", (node.at / key).key, message, f"no {key!r} here", fix)
 
 
 CHECKS = (
@@ -121,4 +186,6 @@ CHECKS = (
     branches_meet_on_purpose,
     nothing_stands_alone,
     outputs_are_clear,
+    nothing_is_said_twice,
+    nothing_is_said_in_vain,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
+from manifests.agreement import misfits
 from manifests.builtins import PLUGINS
 from manifests.draft import Draft, Node
 from manifests.outputs import choices_of
-from manifests.problems import Problem, did_you_mean
+from manifests.problems import Problem, an, did_you_mean
 from manifests.shape import workflow as shapes
 from manifests.shape.memory import Layer
 from manifests.source import Place
@@ -20,7 +21,7 @@ def _known(draft: Draft, file: str, name: str, group: Iterable[str], what: str, 
     names = list(group)
     if name not in names and file not in draft.bundle.broken:
         fix = did_you_mean(name, names, what) if names else f"define it in {file}.yaml"
-        yield Problem("HL205", at, f"no {what} {name!r}", f"the name of a {what}", fix)
+        yield Problem("HL205", at, f"no {what} {name!r}", f"the name of {an(what)}", fix)
 
 
 def nodes_use_what_there_is(draft: Draft) -> Iterator[Problem]:
@@ -135,6 +136,8 @@ def plugins_and_triggers_use_what_there_is(draft: Draft) -> Iterator[Problem]:
             fix = did_you_mean(plugin.value.uses, PLUGINS, "plugin")
             message = f"no shipped plugin {plugin.value.uses!r}"
             yield Problem("HL205", plugin.at / "uses", message, "a shipped plugin, or `package.module:Name`", fix)
+        elif plugin.value.uses in PLUGINS:
+            yield from misfits(plugin.value.with_, PLUGINS[plugin.value.uses], plugin.at / "with")
     for trigger in bundle.triggers.values():
         if trigger.value.sensor is not None:
             at = trigger.at / "sensor" / "tool"
@@ -150,7 +153,7 @@ def routes_end(draft: Draft) -> Iterator[Problem]:
             message = f"{name!r} is both a model and a route"
             yield Problem("HL201", route.at.key, message, "one of them", "rename one of them")
         trail = _circle(draft, name, [name])
-        if trail:
+        if trail and name == min(trail):
             message = f"route {name!r} leads back to itself: {' -> '.join(trail)}"
             yield Problem("HL206", route.at.key, message, "a ladder that ends at models", "take one rung out")
 

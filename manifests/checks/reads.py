@@ -30,7 +30,7 @@ def _checked(found: Analysis, use: Use, graph: Graph, reader: str | None) -> Ite
             return
         graph, reader, after = owner.graph, owner.id, False
     flow = found.flows[graph]
-    if flow.cycle is None:
+    if flow.cycle is None and not graph.incomplete:
         yield from _in_flow(use, flow, reader, after)
         if graph is found.draft.graph:
             yield from _in_pipelines(found, use, reader, after)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from manifests.agreement import misfits
 from manifests.analysis import Analysis
 from manifests.draft import Draft
 from manifests.outputs import choices_of
-from manifests.problems import Problem, did_you_mean
+from manifests.problems import Problem, an, did_you_mean
 from manifests.shape import workflow as shapes
 from manifests.source import Place
 
@@ -17,14 +18,24 @@ if TYPE_CHECKING:
     from manifests.shape.scenario import ScenarioFile
 
 
+# In files that cannot be read the name may well be defined.
+_DEFINED_IN = {
+    "agent": ("agents",),
+    "tool": ("tools",),
+    "agent or tool": ("agents", "tools"),
+    "store": ("memory",),
+    "pipeline": ("pipelines",),
+}
+
+
 def scenarios_name_what_there_is(found: Analysis) -> Iterator[Problem]:
     draft = found.draft
     for scenario in draft.bundle.scenarios:
         for names, known, what in _names(scenario, draft):
             for name, at in names:
-                if name not in known:
+                if name not in known and draft.bundle.broken.isdisjoint(_DEFINED_IN.get(what, ())):
                     fix = did_you_mean(name, known, what)
-                    yield Problem("HL701", at, f"no {what} {name!r} in this bundle", f"the name of a {what}", fix)
+                    yield Problem("HL701", at, f"no {what} {name!r} in this bundle", f"the name of {an(what)}", fix)
 
 
 def _names(
@@ -68,18 +79,8 @@ def scenarios_give_what_the_input_wants(found: Analysis) -> Iterator[Problem]:
     scenarios = found.draft.bundle.scenarios
     if not scenarios or schema == {"type": "object"}:
         return
-    import jsonschema_rs
-
-    try:
-        validator = jsonschema_rs.validator_for(schema)
-    except (jsonschema_rs.ValidationError, ValueError):
-        return  # said already, where the schema stands
     for scenario in scenarios:
-        for error in validator.iter_errors(scenario.value.input):
-            at = scenario.at / "input"
-            for step in error.instance_path:
-                at = at / step
-            yield Problem("HL702", at, f"the input does not fit: {error.message}", "what the schema says", "correct it")
+        yield from misfits(scenario.value.input, schema, scenario.at / "input", "HL702", "the input does not fit: ")
 
 
 CHECKS = (scenarios_name_what_there_is, scenarios_answer_as_asked, scenarios_give_what_the_input_wants)

@@ -9,7 +9,8 @@ from manifests.expressions.complaints import Malformed
 from manifests.expressions.tree import Node, Path, end_of, source_of, start_of
 from manifests.expressions.types import Type
 
-SYNTAX, NAME, FIELD, ABSENT, KIND, FUNCTION, LIMIT = (f"HL{number}" for number in range(300, 307))
+SYNTAX, NAME, FIELD, ABSENT, KIND = "HL300", "HL301", "HL302", "HL303", "HL304"
+FUNCTION, LIMIT = "HL305", "HL306"
 
 
 @dataclass(frozen=True, slots=True)

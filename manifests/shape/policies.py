@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from manifests.shape.base import Effect, ManifestFile, Name, Risk, Shape
+from manifests.shape.base import ManifestFile, Name, Risk, Shape
 from manifests.shape.tools import Permissions
 
 
@@ -17,7 +17,9 @@ class AgentPolicy(Shape):
 
 
 class SafeMode(Shape):
-    effects: list[Effect] = Field(description="The effects that may happen in this mode.")
+    effects: list[Literal["pure", "idempotent", "compensable"]] = Field(
+        description="The effects that may happen in this mode."
+    )
 
 
 class PoliciesFile(ManifestFile):
