@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
+from manifests.codes import CODES
 from manifests.problems import Problem
 from manifests.source import Span
 
@@ -30,7 +31,7 @@ def as_sarif(problems: Sequence[Problem]) -> str:
 
 
 def _about(code: str) -> str:
-    return f"Haulage refuses this manifest ({code})"
+    return CODES.get(code, code)
 
 
 def _result(problem: Problem, rule: int) -> dict[str, object]:

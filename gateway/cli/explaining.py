@@ -11,7 +11,7 @@ from gateway.cli.terminal import Painter, visible
 from manifests import wording
 from manifests.drawing.captions import duration
 from manifests.explanation import Standing, bounds, edge_words, left_out, node_explained, standings
-from manifests.plan import AgentSpec, Plan, ToolSpec
+from manifests.plan import AgentSpec, Node, Plan, ToolSpec
 
 HEAD = ("node", "kind", "where", "runs", "retries", "timeout", "on failure")
 
@@ -29,7 +29,7 @@ class Explanation:
         yield f"{self._paint.place(visible(plan.name))}  {self._paint.faint(visible(identity))}"
         if plan.description:
             yield from self._wrapped(plan.description)
-        yield from self._table("Nodes", HEAD, [self._row(standing) for standing in standings(plan)], whole=False)
+        yield from self._table("Nodes", HEAD, [self._row(standing) for standing in standings(plan)], first="runs")
         yield from self._list("Fused into one local activity", (" + ".join(segment) for segment in plan.segments))
         agents = [self._agent(name, agent) for name, agent in plan.agents.items()]
         yield from self._table("Agents", ("agent", "models, first choice first", "next one on", "tools"), agents)
@@ -53,7 +53,7 @@ class Explanation:
         return path, node.kind, where, wording.runs(node), wording.tries(node.retry), timeout, ", ".join(targets)
 
     def _agent(self, name: str, agent: AgentSpec) -> Sequence[str]:
-        following = ", ".join(agent.next_rung_on) if len(agent.ladder) > 1 else ""
+        following = ", ".join(wording.folded(agent.next_rung_on)) if len(agent.ladder) > 1 else ""
         return (
             name,
             "\n".join(wording.rung(self._plan, rung) for rung in agent.ladder),
@@ -83,17 +83,8 @@ class Explanation:
         yield f"{self._paint.place(visible(node.path))}  {self._paint.faint(f'{node.kind}, {node.placement}')}"
         if node.description:
             yield from self._wrapped(node.description)
-        said: list[tuple[str, Any]] = [
-            ("runs", wording.runs(node)),
-            ("retries", wording.tries(node.retry)),
-            ("tried again on", ", ".join(node.retry.on) if node.retry and node.retry.attempts > 1 else ""),
-            ("timeout", duration(node.timeout_ms) if node.timeout_ms else None),
-            *((key, facts.get(key)) for key in ("queue", "priority", "undo", "on_budget", "reads", "default")),
-            ("fused with", ", ".join(path for path in facts["segment"] or () if path != node.path)),
-            ("travels beside", wording.fields(facts["projection"] or [])),
-            ("left out by", ", ".join(facts["left_out_by"])),
-        ]
-        yield from self._table("", ("", " "), [(key, _shown(what)) for key, what in said if what not in (None, "", [])])
+        said = [(key, _shown(what)) for key, what in _about(node, facts) if what not in (None, "", [])]
+        yield from self._table("", ("", " "), said)
         yield from self._table("Inputs", ("", " "), [(key, _shown(what)) for key, what in node.inputs.items()])
         after = [(edge.source, edge_words(edge)) for edge in ways.edges if edge.target == node.id]
         after += [(name, ", ".join(of)) for name, of in facts["takes_failures_of"].items()]
@@ -104,14 +95,14 @@ class Explanation:
         yield from self._table("Runs with", ("", " "), _flat(facts["runs_with"] or {}))
 
     def _table(
-        self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", whole: bool = True
+        self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", first: str = ""
     ) -> Iterator[str]:
         if not rows:
             return
         yield ""
         if title:
             yield self._paint.label(title)
-        lines = table(head, rows, self._paint.width - 2, self._paint.faint, right, whole)
+        lines = table(head, rows, self._paint.width - 2, self._paint.faint, right, not first, first)
         if not any(name.strip() for name in head):
             next(lines)
         yield from (f"  {line}" for line in lines)
@@ -125,12 +116,25 @@ class Explanation:
         yield from (f"  {visible(line)}" for line in wrap(text, self._paint.width - 2))
 
 
+def _about(node: Node, facts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield "runs", wording.runs(node)
+    yield "retries", wording.tries(node.retry)
+    if node.retry and node.retry.attempts > 1:
+        yield "tried again on", ", ".join(wording.folded(node.retry.on))
+    yield "timeout", duration(node.timeout_ms) if node.timeout_ms else None
+    for key in ("queue", "priority", "undo", "on_budget", "reads", "default"):
+        yield key, facts.get(key)
+    yield "fused with", ", ".join(path for path in facts["segment"] or () if path != node.path)
+    yield "travels beside", wording.fields(facts["projection"] or [])
+    yield "left out by", ", ".join(facts["left_out_by"])
+
+
 def _shown(what: Any) -> str:
     return ", ".join(what) if isinstance(what, list) and all(isinstance(x, str) for x in what) else wording.value(what)
 
 
 def _flat(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(key, what if key == "prompt" else _shown(what)) for key, what in facts.items()]
+    return [(key, what.strip() if key == "prompt" else _shown(what)) for key, what in facts.items()]
 
 
 def _tool(name: str, tool: ToolSpec) -> Sequence[str]:

@@ -10,6 +10,7 @@ from gateway.cli.terminal import cell, visible
 
 GAP = 2
 LEAST = 8
+LEAST_FIRST = 12
 
 
 def size(text: str) -> int:
@@ -37,16 +38,19 @@ def table(
     paint: Callable[[str], str],
     right: str = "",
     whole: bool = False,
+    first: str = "",
 ) -> Iterator[str]:
     """Lines of a table without the columns that are empty; the widest ones shrink.
 
-    `right` names the columns set right; `whole` breaks what does not fit into lines, where otherwise it is cut.
+    `right` names the columns set right, `first` the one that gives up its room before the others; `whole` breaks what
+    does not fit into lines, where otherwise it is cut.
     """
     kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
     names = [head[index] for index in kept]
     cells = [[[visible(line) for line in row[index].split("\n")] for index in kept] for row in rows]
     columns = zip([[name] for name in names], *cells, strict=True)
-    widths = _fitting([max(size(line) for lines in column for line in lines) for column in columns], width)
+    yielding = names.index(first) if first in names else None
+    widths = _fitting([max(size(line) for lines in column for line in lines) for column in columns], width, yielding)
     yield paint(_line(names, widths, names, right))
     for row in cells:
         lines = [_broken(cell, width) if whole else cell[:1] for cell, width in zip(row, widths, strict=True)]
@@ -55,14 +59,17 @@ def table(
 
 
 def _broken(lines: Sequence[str], width: int) -> list[str]:
-    return [
-        part for line in lines for part in wrap(line, width, subsequent_indent="  " if width > LEAST else "") or [""]
-    ]
+    indent = "  " if width > LEAST else ""
+    return [part for line in lines for part in wrap(line, width, subsequent_indent=indent) or [""]]
 
 
-def _fitting(widths: list[int], width: int) -> list[int]:
+def _fitting(widths: list[int], width: int, first: int | None) -> list[int]:
     widths = list(widths)
     over = sum(widths) + GAP * (len(widths) - 1) - width
+    if first is not None and over > 0:
+        given = min(over, max(widths[first] - LEAST_FIRST, 0))
+        widths[first] -= given
+        over -= given
     while over > 0 and max(widths) > LEAST:
         widths[widths.index(max(widths))] -= 1
         over -= 1

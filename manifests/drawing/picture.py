@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from manifests.drawing.captions import caption, remarks
 from manifests.drawing.lettering import clipped, plain
 from manifests.drawing.ranks import ranks
-from manifests.failures import CATEGORIES, FAILS_IN, JSON
+from manifests.failures import CATEGORIES, FAILS_IN, GROUPS, JSON
 from manifests.plan import Edge, Graph, Loop, Map, Node, Plan, Planning, Ways
 
 Sort: TypeAlias = Literal["normal", "choice", "else", "failure"]
@@ -167,7 +167,7 @@ def _said(edge: Edge) -> tuple[Sort, str]:
 def _categories(kind: str, handled: Mapping[str, str], target: str) -> list[str]:
     """The failures that lead to the target: `error` for all or all others, `json` for its three."""
     mine = [category for category in handled if handled[category] == target]
-    if set(FAILS_IN.get(kind, CATEGORIES)) <= handled.keys() and 2 * len(mine) > len(handled):
+    if set(FAILS_IN.get(kind, CATEGORIES)) & set(GROUPS["error"]) <= handled.keys() and 2 * len(mine) > len(handled):
         return ["error"]
     if set(JSON) <= set(mine):
         mine = [*(category for category in mine if category not in JSON), "json"]

@@ -6,7 +6,7 @@ from manifests import plan
 from manifests.analysis import Analysis
 from manifests.draft import Draft, Graph, Node
 from manifests.lowering import specs
-from manifests.lowering.bounds import Bounds, partition, stated
+from manifests.lowering.bounds import CHILD_EVENTS, Bounds, partition, stated
 from manifests.lowering.nodes import Lowering
 from manifests.shape import workflow as shapes
 
@@ -53,7 +53,7 @@ def _partitioned(graph: plan.Graph, bounds: Bounds) -> plan.Graph:
         if isinstance(node, plan.Map | plan.Loop) and node.body:
             node = node.model_copy(update={"body": _partitioned(node.body, bounds)})
         if isinstance(node, plan.Map):
-            inside = bounds.graph(node.body).events if node.body else 0
+            inside = bounds.graph(node.body).events if node.body else CHILD_EVENTS
             size = partition(inside, node.most)
             if size is not None:
                 node = node.model_copy(update={"partition": size, "placement": "child"})

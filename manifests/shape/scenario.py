@@ -61,5 +61,7 @@ class ScenarioFile(Shape):
     tools: dict[Name, list[ToolAnswer]] = Field(default_factory=dict, description="Scripted answers, by tool.")
     memory: dict[Name, list[dict[str, Any]]] = Field(default_factory=dict, description="Memories there are, by store.")
     answers: dict[NodeId, Name | FormAnswer] = Field(default_factory=dict, description="Answers of people, by gate.")
-    signals: dict[Name, Literals] = Field(default_factory=dict, description="Signals that arrive, by name.")
+    signals: dict[Name, list[Literals]] = Field(
+        default_factory=dict, description="What arrives with signals, by their name, in order."
+    )
     expect: Expectation = Field(description="What must come of it.")

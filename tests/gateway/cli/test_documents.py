@@ -13,7 +13,7 @@ from manifests.source import Span
 
 PROBLEMS = [
     Problem("HL214", Span("a b/workflow.yaml", 3, 11, 3, 15), "no kind 'mrge'", "a node kind", "did you mean 'merge'?"),
-    Problem("HL100", Span("/tmp/ü.yaml", 1, 1, 4, 1), "name is missing"),
+    Problem("HL101", Span("/tmp/ü.yaml", 1, 1, 4, 1), "name is missing"),
     Problem("HL214", Span("a b/workflow.yaml", 9, 1, 9, 1), "no kind '\udc80'"),
 ]
 
@@ -79,7 +79,7 @@ def test_sarif_has_the_published_shape() -> None:
 def test_each_code_is_one_rule_and_each_result_points_at_its_own() -> None:
     run = json.loads(as_sarif(PROBLEMS))["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert rules == ["HL100", "HL214"]
+    assert rules == ["HL101", "HL214"]
     assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
 
 
