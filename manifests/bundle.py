@@ -195,7 +195,7 @@ class _Loader:
             if "\0" in relative or Path(relative).is_absolute() or not inside(self._root, path):
                 self._refuse("HL012", at, f"{relative!r} is outside the bundle and those beside it", "copy the file")
             elif kind not in KINDS[1:] or path.suffix != ".yaml":
-                fix = did_you_mean(path.name, [f"{kind}.yaml" for kind in KINDS[1:]], "file")
+                fix = "name it after what it holds, such as tools.yaml or agents.yaml"
                 self._refuse("HL014", at, f"{relative!r} cannot be included", fix)
             elif path in above:
                 self._refuse("HL015", at, f"{relative!r} includes itself", "remove one of the includes")
@@ -234,7 +234,9 @@ class _Loader:
             if path.name not in {f"{kind}.yaml" for kind in KINDS}:
                 at = Span(os.path.normpath(path), 1, 1, 1, 1)
                 fix = (
-                    did_you_mean(path.stem, KINDS, "file") if path.stem not in KINDS else f"rename it {path.stem}.yaml"
+                    did_you_mean(path.name, [f"{kind}.yaml" for kind in KINDS], "file")
+                    if path.stem not in KINDS
+                    else f"rename it {path.stem}.yaml"
                 )
                 message = f"{path.name} is not a file of a bundle, so nothing reads it"
                 wanted = f"one of: {', '.join(f'{kind}.yaml' for kind in KINDS)}"

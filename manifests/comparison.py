@@ -7,9 +7,8 @@ from typing import Any
 
 from manifests import widening
 from manifests.changes import ADDED, REMOVED, Change, come_or_gone, normal, properties, union
-from manifests.explanation import body_of
 from manifests.failures import CATEGORIES
-from manifests.plan import Decision, Edge, Graph, Merge, Node, Part, Pipeline, Plan
+from manifests.plan import Decision, Edge, Graph, Merge, Node, Part, Pipeline, Plan, body_of
 from manifests.wording import categories
 
 SPECS = ("models", "stores", "profiles", "plugins")

@@ -86,7 +86,8 @@ def _draft(bundle: Bundle, problems: list[Problem], above: tuple[Path, ...]) -> 
         problems += _clashes(draft.finally_, main)
     for name, pipeline in bundle.pipelines.items():
         left_out = _left_out(pipeline.value, main)
-        if left_out:
+        named = {*(pipeline.value.only or ()), *(pipeline.value.skip or ())}
+        if left_out and named <= main.nodes.keys():
             draft.pipelines[name] = main.without(left_out, name)
     for node in draft.nodes():
         _schemas(node, draft, problems)

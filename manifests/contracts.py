@@ -67,6 +67,7 @@ def _input(bundle: Bundle, problems: list[Problem]) -> dict[str, Any]:
     if schema.value.get("type", "object") != "object":
         fix = "wrap it: `type: object` with one property"
         problems.append(Problem("HL324", schema.at, "the input of a workflow is not an object", "type: object", fix))
+        return {"type": "object"}
     return schema.value
 
 

@@ -90,7 +90,9 @@ class _Tracer:
         targets = {target for node in graph.nodes for target in flow.routes.after(node)}
         for name in flow.order if flow.cycle is None else graph.nodes:
             node = graph.nodes[name]
-            own = ChainMap({"error": outputs.ERROR}, scope) if name in targets else scope
+            # An edge for what never fails is a problem of its own; what its target reads is none.
+            fails = name in targets or any(edge.on for edge in graph.edges_into(name))
+            own = ChainMap({"error": outputs.ERROR}, scope) if fails or graph.incomplete else scope
             self._found.scopes[node] = own
             scope[name] = self._found.types[node] = self._node(node, own)
             for edge in graph.edges_out_of(name):
@@ -113,7 +115,8 @@ class _Tracer:
     def _say(self, finding: Finding, at: Place, start: int) -> None:
         end = max(finding.end, finding.start + 1)
         place = at.within(start + finding.start, start + end)
-        self._found.problems.append(Problem(finding.code, place, finding.message, finding.expected, finding.fix))
+        fix = finding.fix or "correct the expression here"
+        self._found.problems.append(Problem(finding.code, place, finding.message, finding.expected, fix))
 
     def _by_nature(
         self, text: str, at: Place, scope: Scope, graph: Graph, reader: str | None, wanted: str, after: bool = False

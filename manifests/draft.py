@@ -191,7 +191,9 @@ def drawn(
             role = "templates" if isinstance(spec, shapes.Plan) else "body"
             node.bodies.append(drawn(inner, inner_at, problems, node, role))
     for index, written in enumerate(body.edges):
-        for edge in _edges(written, at / "edges" / index, problems):
+        drawn_edges = list(_edges(written, at / "edges" / index, problems))
+        graph.incomplete |= not drawn_edges
+        for edge in drawn_edges:
             if _ends_exist(edge, graph, problems):
                 graph.edges.append(edge)
             else:

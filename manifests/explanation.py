@@ -9,7 +9,7 @@ from typing import Any
 
 from manifests import wording
 from manifests.drawing.captions import duration
-from manifests.plan import Agent, Edge, Graph, Loop, Map, Node, Pipeline, Plan, Planning, Tool
+from manifests.plan import Agent, Edge, Graph, Node, Pipeline, Plan, Planning, Tool, body_of
 from manifests.shape.base import shown_size
 
 
@@ -48,17 +48,6 @@ def _standings(graph: Graph, part: str) -> Iterator[Standing]:
         body = body_of(node)
         if body:
             yield from _standings(body, part)
-
-
-def body_of(node: Node) -> Graph | None:
-    """The graph inside a node."""
-    match node:
-        case Map() | Loop():
-            return node.body
-        case Planning():
-            return node.templates
-        case _:
-            return None
 
 
 def bounds(plan: Plan) -> list[Bound]:

@@ -27,6 +27,7 @@ class Flow:
         self._done: dict[str, int] = {}
         self._started: dict[str, int] = {}
         self._before: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
         self._above: dict[str, int] = {}
         if self.cycle is None:
             self._look_ahead()
@@ -40,10 +41,10 @@ class Flow:
         known = self._start() if reader is None else self._before[reader]
         return self.is_before(node, reader) and bool(known & self._bit[node])
 
-    def certain(self) -> list[str]:
-        """The nodes that complete in every run that completes."""
-        start = self._start()
-        return [node for node in self.order if start & self._bit[node]]
+    def surely_begun(self) -> list[str]:
+        """The nodes that start in every run that completes, whatever becomes of them."""
+        begun = _any(self._begun[entry] for entry in self._entries())
+        return [node for node in self.order if begun & self._bit[node]]
 
     def _start(self) -> int:
         known = 0
@@ -62,6 +63,10 @@ class Flow:
             joined = _all(follows) if isinstance(spec, Decision) else _any(follows)
             self._done[node] = self._bit[node] | joined
             failing = [self._started[target] for target in self.routes.after(node)]
+            begun = [self._begun[e.target] for e in self.graph.edges_out_of(node) if e.normal]
+            succeeded = _all(begun) if isinstance(spec, Decision) else _any(begun)
+            failed = [self._begun[target] for target in self.routes.after(node)]
+            self._begun[node] = self._bit[node] | _all([succeeded, *failed])
             skipped = [0] if spec.on_budget == "skip" else []
             self._started[node] = _all([self._done[node], *failing, *skipped])
 

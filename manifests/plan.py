@@ -313,7 +313,7 @@ class PluginSpec(Part):
 
 
 class Bounds(Part):
-    """The worst case of one run, children included; `None` where nothing bounds it."""
+    """The worst case of one run, children included, and the least that every run needs."""
 
     events: int
     activities: int
@@ -368,3 +368,14 @@ class Plan(Part):
 def loaded(data: bytes | str) -> Plan:
     """A plan from its canonical JSON."""
     return Plan.model_validate_json(data)
+
+
+def body_of(node: Node) -> Graph | None:
+    """The graph inside a node."""
+    match node:
+        case Map() | Loop():
+            return node.body
+        case Planning():
+            return node.templates
+        case _:
+            return None

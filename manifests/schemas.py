@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manifests.bundle import Defined, json_beside
-from manifests.problems import Problem, nearest
+from manifests.problems import Problem, did_you_mean, nearest
 from manifests.source import Place
 
 KEYWORDS = frozenset(
@@ -19,6 +19,7 @@ KEYWORDS = frozenset(
     contentMediaType minimum maximum exclusiveMinimum exclusiveMaximum multipleOf allOf anyOf oneOf not if then else
     """.split()  # noqa: SIM905
 )
+TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _ONE = ("additionalProperties", "items", "contains", "not", "if", "then", "else", "propertyNames", "additionalItems")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
@@ -45,8 +46,8 @@ def found(definition: Defined[Any], written: dict[str, Any] | str, at: Place, pr
             problems.append(Problem("HL320", source.place, f"{source.name} is not a JSON Schema", wanted, "write one"))
             return None
         schema = Schema(source.data, source.place)
-    mistakes = list(_mistakes(schema.value, schema.at, schema.value))
-    problems += mistakes or _invalid(schema)
+    mistakes = list(_mistakes(schema.value, schema.at, schema.value)) or _invalid(schema)
+    problems += mistakes
     return None if mistakes else schema
 
 
@@ -119,10 +120,18 @@ def _invalid(schema: Schema) -> list[Problem]:
 
     try:
         jsonschema_rs.meta.validate(schema.value)
+        jsonschema_rs.validator_for(schema.value)
     except jsonschema_rs.ValidationError as error:
-        at = schema.at
+        at, value = schema.at, schema.value
         for step in error.instance_path:
-            at = at / step
-        message = f"this is not a JSON Schema: {error.message}"
-        return [Problem("HL320", at, message, "a schema that JSON Schema 2020-12 allows", "correct the keyword")]
+            at, value = at / step, value[step]
+        return [_not_a_schema(at, value, error.message)]
     return []
+
+
+def _not_a_schema(at: Place, value: Any, message: str) -> Problem:
+    if at.path[-1:] == ("type",) and isinstance(value, str):
+        fix = did_you_mean({"str": "string", "int": "integer", "bool": "boolean"}.get(value, value), TYPES, "type")
+        return Problem("HL320", at, f"JSON Schema has no type {value!r}", f"one of: {', '.join(TYPES)}", fix)
+    message = f"this is not a JSON Schema: {message}"
+    return Problem("HL320", at, message, "a schema that JSON Schema 2020-12 allows", "correct the keyword")

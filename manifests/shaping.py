@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -23,13 +24,13 @@ def shaped(model: type[S], source: Source, problems: list[Problem]) -> S | None:
         return model.model_validate(source.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        found = [_problem(model, source, detail) for detail in details]
+        found = [_problem(model, source, detail) for detail in details if not _is_misspelt(detail, details)]
         problems += found
         return _rest(model, source, found)
 
 
 def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
-    """What remains without the keys that are wrong, so that one slip does not hide the other mistakes."""
+    """What remains without the keys that are wrong, those misspelt put right, so that one slip does not hide the other mistakes."""
     data = deepcopy(source.data)
     for problem in found:
         path = problem.at.path if isinstance(problem.at, Place) else ()
@@ -42,13 +43,17 @@ def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
             or path[-1] not in below
         ):
             return None
-        del below[path[-1]]
+        value = below.pop(path[-1])
+        meant = _MEANT.fullmatch(problem.fix) if problem.code == "HL101" else None
+        if meant:
+            below.setdefault(meant[1], value)
     try:
         return model.model_validate(data)
     except ValidationError:
         return None
 
 
+_MEANT = re.compile(r"did you mean '(\w+)'\?")
 _DEFINING = ("nodes", "agents", "tools", "models", "routes", "pipelines", "stores", "profiles", "plugins", "triggers")
 
 

@@ -78,9 +78,13 @@ def _calls(node: plan.Node, made: plan.Plan) -> tuple[int, str]:
         agent = made.agents[node.agent]
         models = times * agent.max_turns * len(agent.ladder)
         tools = times * (agent.max_turns - 1) * agent.calls_per_turn if agent.tools else 0
-        said = f"{times} tries × {agent.max_turns} turns × {len(agent.ladder)} models"
+        said = f"{_tries(times)} × {agent.max_turns} turns × {len(agent.ladder)} models"
         return models + tools, said + (f" + {tools} tool calls" if tools else "")
-    return (times, f"{times} tries") if isinstance(node, plan.Tool) else (0, "")
+    return (times, _tries(times)) if isinstance(node, plan.Tool) else (0, "")
+
+
+def _tries(times: int) -> str:
+    return "one try" if times == 1 else f"{times} tries"
 
 
 def _pairs(found: Analysis, made: plan.Plan) -> Iterator[tuple[Node, plan.Node]]:

@@ -32,8 +32,19 @@ def effects_are_honest(found: Analysis) -> Iterator[Problem]:
             yield Problem("HL402", at / "effect", message, "an 'undo'", "name the tool that takes it back: `undo: …`")
         if tool.undo is not None and tool.effect != "compensable":
             message = f"tool {name!r} has an 'undo', and its effect is {tool.effect}"
-            yield Problem("HL402", at / "undo", message, "effect: compensable", "write it so, or remove 'undo'")
+            yield Problem(
+                "HL402", at / "undo", message, "effect: compensable", "write `effect: compensable`, or remove 'undo'"
+            )
+        yield from _undo_can_be_repeated(found, contract)
         yield from _key_is_an_input(contract)
+
+
+def _undo_can_be_repeated(found: Analysis, contract: ToolContract) -> Iterator[Problem]:
+    undo = found.draft.contracts.tools.get(contract.tool.undo or "")
+    if undo and undo.tool.effect not in ("pure", "idempotent"):
+        at = contract.defined.at / "undo"
+        message = f"{contract.tool.undo!r} is {undo.tool.effect}, and undoing may be tried more than once"
+        yield Problem("HL402", at, message, "a tool that is idempotent", "name another tool, or make it idempotent")
 
 
 def _key_is_an_input(contract: ToolContract) -> Iterator[Problem]:
@@ -97,7 +108,7 @@ def _gated(found: Analysis, node: Node, graph: Graph) -> bool:
 
 def _asks_for_leave(gate: shapes.Gate) -> bool:
     """Silence is not leave."""
-    return gate.on_timeout in ("expire", "reject")
+    return gate.on_timeout in ("expire", "reject") or gate.on_timeout not in choices_of(gate)
 
 
 def _stops(gate: Node, node: Node, graph: Graph, flow: Flow) -> bool:

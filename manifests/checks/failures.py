@@ -32,7 +32,8 @@ def failure_edges_can_be_taken(found: Analysis) -> Iterator[Problem]:
 
 def fallbacks_can_happen(found: Analysis) -> Iterator[Problem]:
     draft = found.draft
-    used = found.flows[draft.graph].routes.used_cells
+    graphs = [draft.graph, *draft.pipelines.values()]
+    used = {index for graph in graphs for index in found.flows[graph].routes.used_cells}
     for index, cell in enumerate(draft.bundle.fallbacks):
         unknown = list(_unknown(draft, cell.value, cell.at))
         yield from unknown
@@ -46,7 +47,7 @@ def fallbacks_can_happen(found: Analysis) -> Iterator[Problem]:
             message = f"there are no {whom}, so this fallback never happens"
             yield Problem("HL603", cell.at, message, "a node that can fail so", "remove it")
         elif not any(set(expanded(cell.value.category)) & set(FAILS_IN[node.kind]) for node in nodes):
-            message = f"{whom} never fail as {cell.value.category!r}"
+            message = f"{whom} never fail{'s' if cell.value.node else ''} as {cell.value.category!r}"
             expected = f"one of: {', '.join(FAILS_IN[nodes[0].kind])}"
             yield Problem("HL603", cell.at / "category", message, expected, "remove it, or correct the category")
         else:

@@ -95,8 +95,8 @@ def _covers(found: Analysis, node: Node, ways: list[Edge]) -> bool:
 def branches_meet_on_purpose(found: Analysis) -> Iterator[Problem]:
     for graph in [*found.draft.graphs(), *found.draft.pipelines.values()]:
         for node in graph.nodes.values():
-            if graph.incomplete:
-                break
+            if graph.incomplete or node.id in (found.flows[graph].cycle or ()):
+                continue
             ways = _ways(graph, node)
             if isinstance(node.spec, Merge):
                 if not graph.pipeline:

@@ -103,9 +103,14 @@ def memory_uses_what_there_is(draft: Draft) -> Iterator[Problem]:
             at = profile.at / "sources" / index
             if source.store is not None:
                 yield from _known(draft, "memory", source.store, bundle.stores, "store", at / "store")
-            if (source.store is not None) != (source.layer == "retrieval"):
-                message = "'store' goes with `layer: retrieval`, and it with 'store'"
-                yield Problem("HL106", at, message, "both or neither", "name the store that is searched")
+            if source.store is None and source.layer == "retrieval":
+                message = "`layer: retrieval` does not say which store it searches"
+                yield Problem("HL106", at / "layer", message, "a 'store'", "add `store: NAME`")
+            if source.store is not None and source.layer != "retrieval":
+                message = f"`layer: {source.layer}` searches no store"
+                yield Problem(
+                    "HL106", (at / "store").key, message, "no 'store' here", "remove it, or write `layer: retrieval`"
+                )
         keep = profile.value.keep
         if keep.head + keep.tail > 1:
             message = f"head and tail are {keep.head + keep.tail:g} of the budget"

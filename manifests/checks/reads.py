@@ -8,7 +8,7 @@ from manifests.analysis import Analysis
 from manifests.dataflow import Use
 from manifests.draft import Graph, Node
 from manifests.flow import Flow
-from manifests.problems import Problem, did_you_mean
+from manifests.problems import Problem, nearest
 from manifests.shape import workflow as shapes
 
 
@@ -92,8 +92,10 @@ def prompts_get_what_they_want(found: Analysis) -> Iterator[Problem]:
             continue
         for variable in sorted(contract.prompt.needs - node.spec.with_.keys()):
             at = node.at / "with" if node.spec.with_ else node.at.key
-            near = did_you_mean(variable, [key for key in node.spec.with_ if key not in contract.prompt.knows], "input")
-            fix = f"add `{variable}: …` under `with`" + (f"; {near}" if near.startswith("did") else "")
+            fix = f"add `{variable}: …` under `with`"
+            near = nearest(variable, [key for key in node.spec.with_ if key not in contract.prompt.knows])
+            if near is not None:
+                at, fix = (node.at / "with" / near).key, f"rename {near!r} to {variable!r}"
             message = f"the prompt of {name!r} wants {variable!r}, which {node.id!r} does not pass"
             where = contract.prompt.place_of(variable).span
             yield Problem("HL332", at, message, f"{variable!r}, read in {where.file}:{where.line}", fix)

@@ -71,7 +71,8 @@ def scenarios_answer_as_asked(found: Analysis) -> Iterator[Problem]:
                 at = scenario.at / "answers" / name
                 expected = f"one of: {', '.join(choices)}" if choices else "a `form`"
                 message = f"gate {name!r} cannot be answered {answer!r}"
-                yield Problem("HL703", at, message, expected, did_you_mean(answer, choices, "choice"))
+                fix = did_you_mean(answer, choices, "choice") if choices else "write `{form: {…}}`"
+                yield Problem("HL703", at, message, expected, fix)
 
 
 def scenarios_give_what_the_input_wants(found: Analysis) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from manifests.drawing.captions import caption, remarks
 from manifests.drawing.lettering import clipped, plain
 from manifests.drawing.ranks import ranks
 from manifests.failures import CATEGORIES, FAILS_IN, GROUPS, JSON
-from manifests.plan import Edge, Graph, Loop, Map, Node, Plan, Planning, Ways
+from manifests.plan import Edge, Graph, Node, Plan, Ways, body_of
 
 Sort: TypeAlias = Literal["normal", "choice", "else", "failure"]
 Direction: TypeAlias = Literal["down", "right"]
@@ -117,7 +117,7 @@ def _group(graph: Graph, place: str, chosen: Ways | None = None, faint: bool = F
 
 def _box(node: Node, place: str, faint: bool) -> Box:
     path = f"{place}/{node.id}"
-    body = _body(node)
+    body = body_of(node)
     return Box(
         id=path,
         kind=node.kind,
@@ -128,16 +128,6 @@ def _box(node: Node, place: str, faint: bool) -> Box:
         faint=faint,
         body=_group(body, path, faint=faint) if body and body.nodes else None,
     )
-
-
-def _body(node: Node) -> Graph | None:
-    match node:
-        case Map() | Loop():
-            return node.body
-        case Planning():
-            return node.templates
-        case _:
-            return None
 
 
 def _arrows(graph: Graph, ways: Ways, place: str, faint: bool) -> Iterator[Arrow]:

@@ -42,7 +42,7 @@ def lower(found: Analysis) -> plan.Plan:
         segments=[segment for each in draft.graphs() for segment in _segments(each, lowering)],
         projections=_projections(found),
         children=children,
-        bounds=stated(load, *_least(found, graph)),
+        bounds=stated(load, *_least(found)),
     )
 
 
@@ -125,16 +125,21 @@ def _fields(path: tuple[str | int, ...]) -> str:
     return ".".join(named)
 
 
-def _least(found: Analysis, graph: plan.Graph) -> tuple[int, int]:
-    """Tokens and milliseconds that every run needs, whatever way it takes."""
+def _least(found: Analysis) -> tuple[int, int]:
+    """Tokens and milliseconds that every run needs, whatever way and whichever pipeline it takes."""
     draft = found.draft
-    if draft.bundle.pipelines:
-        return 0, 0
-    certain = [draft.graph.nodes[name] for name in found.flows[draft.graph].certain()]
-    tokens = 0
-    for node in certain:
-        contract = draft.contracts.agents.get(node.spec.agent) if isinstance(node.spec, shapes.Agent) else None
-        if contract and contract.prompt:
-            tokens += contract.prompt.least_words + 1
-    waits = [node.spec.wait.for_ or 0 for node in certain if isinstance(node.spec, shapes.Wait)]
-    return tokens, max(waits, default=0)
+    ways = [draft.pipelines.get(name, draft.graph) for name in draft.bundle.pipelines] or [draft.graph]
+    each = [_least_of(found, way) for way in ways]
+    return min(tokens for tokens, _ in each), min(waiting for _, waiting in each)
+
+
+def _least_of(found: Analysis, graph: Graph) -> tuple[int, int]:
+    tokens = waiting = 0
+    for name in found.flows[graph].surely_begun():
+        spec = graph.nodes[name].spec
+        if isinstance(spec, shapes.Agent) and spec.on_budget != "skip":
+            prompt = found.draft.contracts.agents[spec.agent].prompt
+            tokens += prompt.least_words + 1 if prompt else 1
+        if isinstance(spec, shapes.Wait):
+            waiting = max(waiting, spec.wait.for_ or 0)
+    return tokens, waiting
