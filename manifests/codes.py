@@ -47,6 +47,9 @@ CODES: dict[str, str] = {
     "HL216": "A merge has several ways out",
     "HL217": "No edge leads to a node or away from it",
     "HL218": "Several nodes end a graph, and nothing says what it gives",
+    "HL219": "An edge stands twice",
+    "HL220": "A key does nothing on a node of this kind",
+    "HL221": "A merge that takes the first output may have none to take",
     # expressions, what they read, and schemas
     "HL300": "An expression cannot be parsed",
     "HL301": "An expression reads a name that is not there",

@@ -13,9 +13,10 @@ from manifests import bundle as bundles
 from manifests import contracts, schemas
 from manifests.analysis import analysed
 from manifests.bundle import Bundle
-from manifests.checks import budgets, effects, failures, graph, names, reads, scenarios, secrets
+from manifests.checks import budgets, effects, failures, graph, names, reads, scenarios, secrets, times
 from manifests.draft import Draft, Graph, Node, drawn
 from manifests.expressions.types import Type
+from manifests.failures import routes
 from manifests.lowering import lower
 from manifests.plan import Plan
 from manifests.problems import Problem, Refused, did_you_mean
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from manifests.shape.pipelines import Pipeline
 
 ON_DRAFT = (*names.CHECKS, *secrets.CHECKS)
-ON_ANALYSIS = (*graph.CHECKS, *reads.CHECKS, *failures.CHECKS, *effects.CHECKS, *scenarios.CHECKS)
+ON_ANALYSIS = (*graph.CHECKS, *reads.CHECKS, *failures.CHECKS, *effects.CHECKS, *times.CHECKS, *scenarios.CHECKS)
 ON_PLAN = budgets.CHECKS
 
 
@@ -88,7 +89,7 @@ def _draft(bundle: Bundle, problems: list[Problem], above: tuple[Path, ...]) -> 
         left_out = _left_out(pipeline.value, main)
         named = {*(pipeline.value.only or ()), *(pipeline.value.skip or ())}
         if left_out and named <= main.nodes.keys():
-            draft.pipelines[name] = main.without(left_out, name)
+            draft.pipelines[name] = _way(main, left_out, name, bundle)
     for node in draft.nodes():
         _schemas(node, draft, problems)
         _children(node, draft, problems, above)
@@ -100,6 +101,15 @@ def _clashes(final: Graph, main: Graph) -> Iterator[Problem]:
         if node.id in main.nodes:
             message = f"node {node.id!r} stands in `nodes` too"
             yield Problem("HL201", node.at.key, message, "a name of its own", "rename one of them")
+
+
+def _way(main: Graph, left_out: set[str], name: str, bundle: Bundle) -> Graph:
+    """The graph of a pipeline, without the nodes that only a fallback led to which no longer happens."""
+    way = main.without(left_out, name)
+    reached = {target for targets in routes(way, bundle.fallbacks).targets.values() for target in targets.values()}
+    only_fallbacks = {cell.value.to for cell in bundle.fallbacks if not main.edges_into(cell.value.to)}
+    lost = (only_fallbacks & way.nodes.keys()) - reached
+    return main.without(left_out | lost, name) if lost else way
 
 
 def _left_out(pipeline: Pipeline, graph: Graph) -> set[str]:

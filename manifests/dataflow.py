@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from manifests import outputs
@@ -53,22 +53,42 @@ class Dataflow:
 
 
 def traced(draft: Draft, flows: Mapping[Graph, Flow]) -> Dataflow:
-    """Follows the values of a draft from its input to its output."""
-    return _Tracer(draft, flows).trace()
+    """Follows the values of a draft from its input to its output, and once more where a pipeline joins other values."""
+    found = _Tracer(draft, flows, draft.graph).trace()
+    for name, way in draft.pipelines.items():
+        if not _joins_the_same(draft.graph, way):
+            again = _Tracer(draft, flows, way).trace(found.types)
+            said = {(problem.code, problem.at) for problem in found.problems}
+            here = [problem for problem in again.problems if (problem.code, problem.at) not in said]
+            found.problems += [replace(each, message=f"in pipeline {name!r}: {each.message}") for each in here]
+    return found
+
+
+def _joins_the_same(main: Graph, way: Graph) -> bool:
+    merges = [node.id for node, _ in way.nodes_of(shapes.Merge)]
+    return all(_sources(main, name) == _sources(way, name) for name in merges)
+
+
+def _sources(graph: Graph, merge: str) -> list[str]:
+    """What a merge joins, in the order of the edges."""
+    return list(dict.fromkeys(edge.source for edge in graph.edges_into(merge) if graph.brings(edge)))
 
 
 class _Tracer:
-    def __init__(self, draft: Draft, flows: Mapping[Graph, Flow]) -> None:
+    def __init__(self, draft: Draft, flows: Mapping[Graph, Flow], main: Graph) -> None:
         self._draft = draft
         self._contracts: Contracts = draft.contracts
         self._flows = flows
+        self._main = main
         self._found = Dataflow()
 
-    def trace(self) -> Dataflow:
+    def trace(self, known: Mapping[Node, Type] | None = None) -> Dataflow:
+        """The nodes that a pipeline leaves out are still read behind guards, so their `known` types are in scope."""
         fixed: Scope = {"input": of_schema(self._contracts.input), "run": outputs.RUN}
         self._pipelines(ChainMap({}, fixed))
-        scope = self._graph(self._draft.graph, fixed)
-        self._found.output = self._output(self._draft.graph, scope)
+        left_out = {node.id: type_ for node, type_ in (known or {}).items() if node.graph is self._draft.graph}
+        scope = self._graph(self._main, ChainMap({}, left_out, fixed))
+        self._found.output = self._output(self._main, scope)
         if self._draft.finally_:
             # What ran before `finally` is not known, so `error` and every node are there for the asking.
             scope["error"] = outputs.ERROR
@@ -204,8 +224,10 @@ class _Tracer:
             case shapes.Subflow(workflow=name) if name in self._draft.children:
                 child: dict[str, Any] = self._draft.children[name].plan.input
                 return child
-            case shapes.Recall():
+            case shapes.Recall(recall=name) if name in self._draft.bundle.stores:
                 return outputs.RECALL_INPUT
+            case shapes.Recall():
+                return {**outputs.RECALL_INPUT, "required": []}
             case shapes.Remember():
                 return outputs.REMEMBER_INPUT
         return None
@@ -242,6 +264,9 @@ class _Tracer:
             case shapes.Human(human=gate):
                 self._value(gate.ask, node.at / "human" / "ask", scope, graph, reader)
                 self._value(gate.show, node.at / "human" / "show", scope, graph, reader)
+                self._value(gate.to, node.at / "human" / "to", scope, graph, reader)
+                if gate.escalate:
+                    self._value(gate.escalate.to, node.at / "human" / "escalate" / "to", scope, graph, reader)
                 return outputs.of_human(gate, self._draft.schema_at(node.at / "human" / "form"))
             case shapes.Wait(wait=waiting):
                 if waiting.until is not None:
@@ -259,8 +284,8 @@ class _Tracer:
         return DYN
 
     def _merge(self, node: Node, spec: shapes.Merge, scope: Scope) -> Type:
-        flow = self._flows[node.graph]
-        names = list(dict.fromkeys(edge.source for edge in node.graph.edges_into(node.id) if edge.normal))
+        graph = self._main if node.graph is self._draft.graph else node.graph
+        flow, names = self._flows[graph], _sources(graph, node.id)
         sources = {name: scope[name] for name in names}
         if "${" in spec.merge:
             own = ChainMap({"inputs": list_of(join(sources.values()) if sources else DYN)}, scope)

@@ -107,6 +107,10 @@ class Graph:
     def edges_out_of(self, node: str) -> list[Edge]:
         return self._out_of.get(node, [])
 
+    def brings(self, edge: Edge) -> bool:
+        """Whether a way in has something for a merge; decisions choose and give nothing, and neither do failures."""
+        return edge.normal and not isinstance(self.nodes[edge.source].spec, shapes.Decision)
+
     def entries(self) -> list[str]:
         return [node for node in self.nodes if not self.edges_into(node)]
 
@@ -121,16 +125,31 @@ class Graph:
 
     def without(self, left_out: set[str], pipeline: str) -> Graph:
         """The graph in which what led to a node that is left out leads to what follows it."""
-        nodes = {name: node for name, node in self.nodes.items() if name not in left_out}
+        orphans = self._orphans(left_out)
+        nodes = {name: node for name, node in self.nodes.items() if name not in left_out | orphans}
         edges: dict[tuple[Any, ...], Edge] = {}
         for edge in self.edges:
-            if edge.source in left_out:
+            if edge.source in left_out | orphans:
                 continue
             for target in self._next_kept(edge.target, left_out):
                 key = (edge.source, target, edge.when, edge.otherwise, edge.on)
                 edges.setdefault(key, edge if target == edge.target else replace(edge, target=target))
         kept = list(edges.values())
         return Graph(self.at, nodes, kept, self.output, self.owner, pipeline, self.role, self.incomplete)
+
+    def _orphans(self, left_out: set[str]) -> set[str]:
+        """Nodes that only failures of left-out nodes lead to, and those that only they lead to."""
+        orphans: set[str] = set()
+        while True:
+            more = {
+                node
+                for node in self.nodes.keys() - left_out - orphans
+                if self.edges_into(node)
+                and all(e.source in orphans or (e.source in left_out and e.on) for e in self.edges_into(node))
+            }
+            if not more:
+                return orphans
+            orphans |= more
 
     def _next_kept(self, node: str, left_out: set[str]) -> list[str]:
         found: dict[str, None] = {}

@@ -63,11 +63,11 @@ class Flow:
             joined = _all(follows) if isinstance(spec, Decision) else _any(follows)
             self._done[node] = self._bit[node] | joined
             failing = [self._started[target] for target in self.routes.after(node)]
+            skipped = [0] if spec.on_budget == "skip" else []
             begun = [self._begun[e.target] for e in self.graph.edges_out_of(node) if e.normal]
             succeeded = _all(begun) if isinstance(spec, Decision) else _any(begun)
             failed = [self._begun[target] for target in self.routes.after(node)]
-            self._begun[node] = self._bit[node] | _all([succeeded, *failed])
-            skipped = [0] if spec.on_budget == "skip" else []
+            self._begun[node] = self._bit[node] | _all([succeeded, *failed, *skipped])
             self._started[node] = _all([self._done[node], *failing, *skipped])
 
     def _look_back(self) -> None:

@@ -122,7 +122,8 @@ def _invalid(schema: Schema) -> list[Problem]:
         jsonschema_rs.meta.validate(schema.value)
         jsonschema_rs.validator_for(schema.value)
     except jsonschema_rs.ValidationError as error:
-        at, value = schema.at, schema.value
+        at = schema.at
+        value: Any = schema.value
         for step in error.instance_path:
             at, value = at / step, value[step]
         return [_not_a_schema(at, value, error.message)]

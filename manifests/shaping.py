@@ -30,7 +30,7 @@ def shaped(model: type[S], source: Source, problems: list[Problem]) -> S | None:
 
 
 def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
-    """What remains without the keys that are wrong, those misspelt put right, so that one slip does not hide the other mistakes."""
+    """What remains with misspelt keys put right and wrong ones left out, so that one slip does not hide others."""
     data = deepcopy(source.data)
     for problem in found:
         path = problem.at.path if isinstance(problem.at, Place) else ()
@@ -221,10 +221,21 @@ def _not_an_option(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
 
 def _custom(code: str) -> Callable[[Place, ErrorDetails, _Home], Problem]:
     def say(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
-        expected = {"duration": "a duration", "size": "a size", "money": "an amount"}.get(detail["type"], "one of them")
+        expected = {"duration": "a duration", "size": "a size", "money": "an amount"}[detail["type"]]
         return Problem(code, place, detail["msg"], expected, str(detail.get("ctx", {}).get("fix", "")))
 
     return say
+
+
+def _one_of(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
+    """Keys that exclude or need each other; the second one that is there is the one too many."""
+    named, value = re.findall(r"'(\w+)'", detail["msg"]), _at(place.source.data, place.path)
+    said = [key for key in named if isinstance(value, dict) and key in value]
+    at = (place / said[1]).key if len(said) > 1 else place
+    fix = str(detail.get("ctx", {}).get("fix", ""))
+    if not said and fix == "keep one":
+        fix = f"add {' or '.join(repr(key) for key in named)}"
+    return Problem("HL106", at, detail["msg"], "one of them", fix)
 
 
 def _bad_name(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
@@ -333,7 +344,7 @@ _SAYINGS: dict[str, Callable[[Place, ErrorDetails, _Home], Problem]] = {
     "duration": _custom("HL105"),
     "size": _custom("HL105"),
     "money": _custom("HL105"),
-    "one_of": _custom("HL106"),
+    "one_of": _one_of,
     "greater_than_equal": _out_of_range,
     "less_than_equal": _out_of_range,
     "too_short": _too_short,

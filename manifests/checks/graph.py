@@ -99,6 +99,7 @@ def branches_meet_on_purpose(found: Analysis) -> Iterator[Problem]:
                 continue
             ways = _ways(graph, node)
             if isinstance(node.spec, Merge):
+                yield from _empty_handed(found, graph, node)
                 if not graph.pipeline:
                     yield from _merge(graph, node, ways)
             elif ways > 1 and node.spec.join is None and not (graph.pipeline and _ways(found.draft.graph, node) > 1):
@@ -122,6 +123,25 @@ def _merge(graph: Graph, node: Node, ways: int) -> Iterator[Problem]:
         targets = ", ".join(repr(edge.target) for edge in out)
         message = f"merge {node.id!r} has {len(out)} ways out: {targets}"
         yield Problem("HL216", out[1].at, message, "one way out", "put the next nodes in a chain, or use a decision")
+
+
+def _empty_handed(found: Analysis, graph: Graph, node: Node) -> Iterator[Problem]:
+    """`first` has to have one."""
+    assert isinstance(node.spec, Merge)
+    flow, ways = found.flows[graph], graph.edges_into(node.id)
+    if node.spec.merge != "first" or flow.cycle is not None:
+        return
+    main = found.draft.graph
+    said = {problem.at for problem in _empty_handed(found, main, node)} if graph.pipeline else set()
+    for edge in ways:
+        sources = [other.source for other in ways if graph.brings(other)]
+        if edge.at in said or graph.brings(edge) or any(flow.surely_ran(source, edge.source) for source in sources):
+            continue
+        how = f"when {edge.source!r} " + ("fails" if edge.on else "leads straight to it")
+        where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
+        message = f"merge {node.id!r} has nothing to take {how}{where}"
+        fix = f"lead that way through a transform, or past {node.id!r}"
+        yield Problem("HL221", edge.at, message, "a way in that brings an output", fix)
 
 
 def nothing_stands_alone(found: Analysis) -> Iterator[Problem]:

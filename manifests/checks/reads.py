@@ -25,6 +25,8 @@ def _checked(found: Analysis, use: Use, graph: Graph, reader: str | None) -> Ite
             yield from _error(found, use, graph, reader)
         owner = graph.owner
         if owner is None:
+            if graph.role == "final" and not use.read.guarded and use.read.root == "error":
+                yield _absent(use, "there is an error in `finally` only if something failed")
             if graph.role == "final" and not use.read.guarded and use.read.root in found.draft.graph.nodes:
                 yield _absent(use, f"{use.read.root!r} may not have run when `finally` does")
             return
@@ -57,7 +59,7 @@ def _is_there(flow: Flow, name: str, reader: str | None) -> bool:
 def _absent(use: Use, message: str) -> Problem:
     name = ".".join([use.read.root, *[str(step) for step in use.read.path[:1]]])
     if not use.read.path:
-        fix = f"read a field of it behind has(), as in `has({name}.field) ? {name}.field : null`"
+        fix = f"give {name!r} a `when_skipped`, or read a field of it behind has()"
     else:
         fix = f"write `has({name}) ? {name} : …`, or `{use.read.root}.?{use.read.path[0]}.orValue(…)`"
     return Problem("HL311", use.at, message, "has(…), an optional, or a node that surely ran", fix)
@@ -68,6 +70,8 @@ def _in_pipelines(found: Analysis, use: Use, reader: str | None, after: bool) ->
     for pipeline, graph in found.draft.pipelines.items():
         flow = found.flows[graph]
         if use.read.guarded or flow.cycle is not None or (reader is not None and reader not in graph.nodes):
+            continue
+        if name not in graph.nodes and found.draft.graph.nodes[name].spec.when_skipped is not None:
             continue
         if name not in graph.nodes:
             yield _absent(use, f"pipeline {pipeline!r} leaves {name!r} out")

@@ -77,7 +77,7 @@ class Common(Shape):
     on_budget: OnBudget | None = Field(
         None, description="What happens when the budget does not allow it; absent means `fail`."
     )
-    join: Literal["all", "any"] | None = Field(
+    join: Literal["any"] | None = Field(
         None, description="`any` says aloud that several ways in are meant, where it is not a merge."
     )
 
