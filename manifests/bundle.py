@@ -89,7 +89,8 @@ def load(folder: Path, problems: list[Problem]) -> Bundle:
 
 def inside(root: Path, path: Path) -> bool:
     """Whether a path, links followed, is below a folder."""
-    return path.resolve().is_relative_to(root.resolve())
+    # Unlike Path.resolve(), this does not raise on a link that leads to itself; reading it says what is wrong.
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def text_beside(definition: Defined[Any], at: Place, relative: str, problems: list[Problem]) -> Source | None:

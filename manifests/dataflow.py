@@ -127,10 +127,23 @@ class _Tracer:
     ) -> Type:
         inferred = examine(text, scope)
         for finding in inferred.findings:
-            self._say(finding, at, start)
+            self._say(self._at_home(finding, text, graph), at, start)
         for read in inferred.reads:
             self._found.uses.append(Use(graph, reader, read, at.within(start + read.offset, start + read.end), after))
         return inferred.type
+
+    def _at_home(self, finding: Finding, text: str, graph: Graph) -> Finding:
+        """A name that is known elsewhere gets told where."""
+        name = text[finding.start : finding.end]
+        if finding.code != "HL301" or name in graph.nodes:
+            return finding
+        if name == "error":
+            fix = "lead a failure to this node, as in `{from: …, to: …, on: error}`; only its target knows `error`"
+            return replace(finding, fix=fix)
+        homes = [node.graph.owner for node in self._draft.nodes() if node.id == name and node.graph.owner]
+        if homes:
+            return replace(finding, fix=f"{name!r} stands inside {homes[0].id!r}: read what that one gives")
+        return finding
 
     def _say(self, finding: Finding, at: Place, start: int) -> None:
         end = max(finding.end, finding.start + 1)

@@ -82,17 +82,24 @@ def nothing_for_good_without_a_person(found: Analysis) -> Iterator[Problem]:
                     continue
                 said = graph.pipeline is not None and not _gated(found, node, found.draft.graph)
                 if not said and not _gated(found, node, graph):
-                    yield _ungated(contract, node, graph, irreversible)
+                    yield _ungated(found, contract, node, graph)
 
 
-def _ungated(contract: ToolContract, node: Node, graph: Graph, irreversible: bool) -> Problem:
+def _ungated(found: Analysis, contract: ToolContract, node: Node, graph: Graph) -> Problem:
+    irreversible = contract.tool.effect == "irreversible"
     where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
     what = "is irreversible" if irreversible else f"is of {contract.tool.risk} risk"
-    message = f"tool {_name(contract)!r} {what}, and {node.id!r} can be reached without a human gate{where}"
     at = node.at / "tool" if isinstance(node.spec, shapes.Tool) else node.at.key
-    code = "HL403" if irreversible else "HL412"
-    fix = f"put a gate before {node.id!r} that can be rejected and whose `on_timeout` is not a yes"
-    return Problem(code, at, message, "a `human` node on every way to it", fix)
+    flow = found.flows[graph]
+    weak = [gate.id for gate, _ in graph.nodes_of(shapes.Human) if flow.surely_ran(gate.id, node.id)]
+    if weak:
+        how = f"runs whatever {weak[0]!r} is answered"
+        fix = f"let {weak[0]!r} have `choices: [approve, reject]` and no yes in `on_timeout`, or decide on its answer"
+    else:
+        how = "can be reached without a human gate"
+        fix = f"put a gate before {node.id!r} that can be rejected and whose `on_timeout` is not a yes"
+    message = f"tool {_name(contract)!r} {what}, and {node.id!r} {how}{where}"
+    return Problem("HL403" if irreversible else "HL412", at, message, "a `human` node on every way to it", fix)
 
 
 def _gated(found: Analysis, node: Node, graph: Graph) -> bool:
