@@ -13,7 +13,7 @@ from manifests import bundle as bundles
 from manifests import contracts, schemas
 from manifests.analysis import analysed
 from manifests.bundle import Bundle
-from manifests.checks import budgets, effects, failures, graph, names, reads, scenarios, secrets, times
+from manifests.checks import budgets, effects, failures, gates, graph, names, reads, scenarios, secrets, times
 from manifests.draft import Draft, Graph, Node, drawn
 from manifests.expressions.types import Type
 from manifests.failures import routes
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from manifests.shape.pipelines import Pipeline
 
 ON_DRAFT = (*names.CHECKS, *secrets.CHECKS)
-ON_ANALYSIS = (*graph.CHECKS, *reads.CHECKS, *failures.CHECKS, *effects.CHECKS, *times.CHECKS, *scenarios.CHECKS)
+ON_ANALYSIS = (
+    *graph.CHECKS,
+    *reads.CHECKS,
+    *failures.CHECKS,
+    *effects.CHECKS,
+    *gates.CHECKS,
+    *times.CHECKS,
+    *scenarios.CHECKS,
+)
 ON_PLAN = budgets.CHECKS
 
 
@@ -134,10 +142,15 @@ def _schemas(node: Node, draft: Draft, problems: list[Problem]) -> None:
 
 
 def _children(node: Node, draft: Draft, problems: list[Problem], above: tuple[Path, ...]) -> None:
-    for name, at in _sub_runs(node):
+    for name, at in node.sub_runs():
         if name in draft.children:
             continue
-        folder = draft.bundle.folder.resolve().parent / name
+        root = draft.bundle.folder.resolve().parent
+        folder = (root / name).resolve()
+        if folder.parent != root:
+            message = f"the bundle {name!r} is a link that leads elsewhere"
+            problems.append(Problem("HL012", at, message, "a bundle beside this one", "copy the bundle"))
+            continue
         if not (folder / "workflow.yaml").is_file():
             beside = [path.parent.name for path in sorted(folder.parent.glob("*/workflow.yaml"))]
             fix = did_you_mean(name, [each for each in beside if each != draft.bundle.folder.name], "bundle")
@@ -157,13 +170,3 @@ def _child(name: str, at: Place, folder: Path, draft: Draft, problems: list[Prob
         first = refused.problems[0]
         message = f"the workflow {name!r} does not compile: {first.span.file}:{first.span.line}: {first.message}"
         problems.append(Problem("HL207", at, message, "a workflow that compiles", f"run `haul check {folder.name}`"))
-
-
-def _sub_runs(node: Node) -> Iterator[tuple[str, Place]]:
-    match node.spec:
-        case shapes.Subflow(workflow=name):
-            yield name, node.at / "workflow"
-        case shapes.Map(map=mapping) if isinstance(mapping.do, shapes.Run):
-            yield mapping.do.workflow, node.at / "map" / "do" / "workflow"
-        case shapes.Loop(loop=looping) if isinstance(looping.do, shapes.Run):
-            yield looping.do.workflow, node.at / "loop" / "do" / "workflow"

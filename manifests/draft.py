@@ -48,8 +48,15 @@ class Node:
         owner = self.graph.owner
         return f"{owner.path}/{self.id}" if owner else self.id
 
-    def body(self) -> Graph | None:
-        return self.bodies[0] if self.bodies else None
+    def sub_runs(self) -> Iterator[tuple[str, Place]]:
+        """The workflows that it runs, each with the place that names it."""
+        match self.spec:
+            case shapes.Subflow(workflow=name):
+                yield name, self.at / "workflow"
+            case shapes.Map(map=mapping) if isinstance(mapping.do, shapes.Run):
+                yield mapping.do.workflow, self.at / "map" / "do" / "workflow"
+            case shapes.Loop(loop=looping) if isinstance(looping.do, shapes.Run):
+                yield looping.do.workflow, self.at / "loop" / "do" / "workflow"
 
 
 _KIND_NAMES = {model: name for name, model in shapes.NODE_KINDS.items()}

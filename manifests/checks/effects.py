@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from manifests.analysis import Analysis
 from manifests.contracts import ToolContract
-from manifests.draft import Graph, Node
-from manifests.flow import Flow
-from manifests.outputs import choices_of
+from manifests.draft import Node
 from manifests.problems import Problem
 from manifests.shape import workflow as shapes
 from manifests.shape.policies import AgentPolicy
@@ -57,79 +54,39 @@ def _key_is_an_input(contract: ToolContract) -> Iterator[Problem]:
 
 def nothing_for_good_is_tried_twice(found: Analysis) -> Iterator[Problem]:
     for node in found.draft.nodes():
-        if node.spec.retry is None or node.spec.retry.attempts < 2:
-            continue
-        for contract in _irreversible(found, node):
-            if contract.tool.idempotency_key is None:
-                at = node.at / "retry" / "attempts"
-                message = (
-                    f"tool {_name(contract)!r} is irreversible and would be tried {node.spec.retry.attempts} times"
-                )
-                fix = "remove the retry, or give the tool an `idempotency_key`"
-                yield Problem("HL401", at, message, "one try, or an idempotency key", fix)
+        tries = node.spec.retry.attempts if node.spec.retry else 1
+        for name in dict.fromkeys(_unrepeatable(found, node)) if tries > 1 else ():
+            at = node.at / "retry" / "attempts"
+            message = f"tool {name!r} is irreversible and would be tried {tries} times"
+            fix = "remove the retry, or give the tool an `idempotency_key`"
+            yield Problem("HL401", at, message, "one try, or an idempotency key", fix)
 
 
-def nothing_for_good_without_a_person(found: Analysis) -> Iterator[Problem]:
-    graphs = [*found.draft.graphs(), *found.draft.pipelines.values()]
-    wanting = {
-        risk for file in found.draft.bundle.policies for risk, gate in file.value.gates.items() if gate == "human"
-    }
-    for graph in graphs:
-        for node in graph.nodes.values():
-            for contract in _tools(found, node):
-                irreversible = contract.tool.effect == "irreversible"
-                if not irreversible and contract.tool.risk not in wanting:
-                    continue
-                said = graph.pipeline is not None and not _gated(found, node, found.draft.graph)
-                if not said and not _gated(found, node, graph):
-                    yield _ungated(found, contract, node, graph)
+def _unrepeatable(found: Analysis, node: Node) -> Iterator[str]:
+    """Irreversible tools without a key that trying the node again would call again, however deep inside it."""
+    for contract in tools_of(found, node):
+        if contract.tool.effect == "irreversible" and contract.tool.idempotency_key is None:
+            yield name_of(contract)
+    for child, _ in node.sub_runs():
+        plan = found.draft.children[child].plan if child in found.draft.children else None
+        for name, tool in plan.tools.items() if plan else ():
+            if tool.effect == "irreversible" and tool.idempotency_key is None:
+                yield name
+    for body in node.bodies:
+        for inner in body.nodes.values():
+            yield from _unrepeatable(found, inner)
 
 
-def _ungated(found: Analysis, contract: ToolContract, node: Node, graph: Graph) -> Problem:
-    irreversible = contract.tool.effect == "irreversible"
-    where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
-    what = "is irreversible" if irreversible else f"is of {contract.tool.risk} risk"
-    at = node.at / "tool" if isinstance(node.spec, shapes.Tool) else node.at.key
-    flow = found.flows[graph]
-    weak = [gate.id for gate, _ in graph.nodes_of(shapes.Human) if flow.surely_ran(gate.id, node.id)]
-    if weak:
-        how = f"runs whatever {weak[0]!r} is answered"
-        fix = f"let {weak[0]!r} have `choices: [approve, reject]` and no yes in `on_timeout`, or decide on its answer"
-    else:
-        how = "can be reached without a human gate"
-        fix = f"put a gate before {node.id!r} that can be rejected and whose `on_timeout` is not a yes"
-    message = f"tool {_name(contract)!r} {what}, and {node.id!r} {how}{where}"
-    return Problem("HL403" if irreversible else "HL412", at, message, "a `human` node on every way to it", fix)
+def nothing_is_undone_for_good(found: Analysis) -> Iterator[Problem]:
+    for node in found.draft.nodes():
+        undo = found.draft.contracts.tools.get(node.spec.undo or "")
+        if undo and undo.tool.effect not in ("pure", "idempotent"):
+            message = f"{node.spec.undo!r} is {undo.tool.effect}, and undoing may be tried more than once"
+            fix = "name another tool, or make it idempotent"
+            yield Problem("HL402", node.at / "undo", message, "a tool that is idempotent", fix)
 
 
-def _gated(found: Analysis, node: Node, graph: Graph) -> bool:
-    """Whether some gate surely said yes before the node, here or around it."""
-    flow = found.flows[graph]
-    if flow.cycle is not None or graph.incomplete:
-        return True
-    gates = [gate for gate, spec in graph.nodes_of(shapes.Human) if _asks_for_leave(spec.human)]
-    if any(flow.surely_ran(gate.id, node.id) and _stops(gate, node, graph, flow) for gate in gates):
-        return True
-    return graph.owner is not None and _gated(found, graph.owner, graph.owner.graph)
-
-
-def _asks_for_leave(gate: shapes.Gate) -> bool:
-    """Silence is not leave."""
-    return gate.on_timeout in ("expire", "reject") or gate.on_timeout not in choices_of(gate)
-
-
-def _stops(gate: Node, node: Node, graph: Graph, flow: Flow) -> bool:
-    """Whether saying no keeps the run from the node: by `reject`, or by a decision that looks at the answer."""
-    assert isinstance(gate.spec, shapes.Human)
-    choices = [] if gate.spec.human.form is not None else choices_of(gate.spec.human)
-    if "reject" in choices and len(choices) == 2:
-        return True
-    decisions = [each.id for each, _ in graph.nodes_of(shapes.Decision) if flow.surely_ran(each.id, node.id)]
-    asked = [edge.when or "" for name in decisions for edge in graph.edges_out_of(name)]
-    return any(re.search(rf"\b{gate.id}\b", when) for when in asked)
-
-
-def _tools(found: Analysis, node: Node) -> Iterator[ToolContract]:
+def tools_of(found: Analysis, node: Node) -> Iterator[ToolContract]:
     """The tools that a node may call, by itself or through its agent."""
     contracts = found.draft.contracts
     match node.spec:
@@ -137,16 +94,14 @@ def _tools(found: Analysis, node: Node) -> Iterator[ToolContract]:
             names = [name]
         case shapes.Agent(agent=name) if name in contracts.agents:
             names = contracts.agents[name].agent.tools
+        case shapes.Plan(plan=planning) if planning.agent in contracts.agents:
+            names = contracts.agents[planning.agent].agent.tools
         case _:
             names = []
     yield from (contracts.tools[name] for name in names if name in contracts.tools)
 
 
-def _irreversible(found: Analysis, node: Node) -> Iterator[ToolContract]:
-    return (contract for contract in _tools(found, node) if contract.tool.effect == "irreversible")
-
-
-def _name(contract: ToolContract) -> str:
+def name_of(contract: ToolContract) -> str:
     return str(contract.defined.at.path[-1])
 
 
@@ -197,7 +152,7 @@ def _beyond(contract: ToolContract, most: Permissions) -> Iterator[Problem]:
     for wanted, allowed, place in pairs:
         for index, each in enumerate(wanted):
             if each not in allowed:
-                message = f"tool {_name(contract)!r} asks for {each!r}, which policy does not allow"
+                message = f"tool {name_of(contract)!r} asks for {each!r}, which policy does not allow"
                 shown = ", ".join(allowed) or "nothing"
                 yield Problem("HL411", place / index, message, f"at most: {shown}", "remove it, or widen the policy")
 
@@ -241,7 +196,7 @@ def _secrets(value: Any) -> set[str]:
 CHECKS = (
     effects_are_honest,
     nothing_for_good_is_tried_twice,
-    nothing_for_good_without_a_person,
+    nothing_is_undone_for_good,
     agents_have_only_allowed_tools,
     tools_stay_within_policy,
     tools_may_do_what_they_do,

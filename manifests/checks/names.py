@@ -67,6 +67,14 @@ def _merge(node: Node, spec: shapes.Merge) -> Iterator[Problem]:
 
 
 def _gate(node: Node, gate: shapes.Gate) -> Iterator[Problem]:
+    answers = gate.choices or []
+    for index, answer in enumerate(answers):
+        at = node.at / "human" / "choices" / index
+        if answer == "expire":
+            message = "'expire' says that nobody answered, so it cannot be an answer"
+            yield Problem("HL202", at, message, "another answer", "call it something else")
+        if answer in answers[:index]:
+            yield Problem("HL219", at, f"{answer!r} is there already", "each answer once", "remove one of them")
     choices = ["expire", *([] if gate.form is not None else choices_of(gate))]
     if gate.on_timeout not in choices:
         fix = did_you_mean(gate.on_timeout, choices, "choice")
