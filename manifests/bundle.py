@@ -121,7 +121,7 @@ def _path_inside(folder: Path, relative: str, at: Place, problems: list[Problem]
         message = f"{relative!r} is outside the bundle"
         problems.append(Problem("HL012", at, message, wanted, f"copy the file into {folder.name}/"))
         return None
-    if not path.is_file():
+    if not os.path.isfile(path):
         near = nearest(relative, _files_below(folder))
         fix = f"did you mean {near!r}?" if near else f"create {relative}"
         problems.append(Problem("HL013", at, f"there is no file {relative!r} in the bundle", wanted, fix))
@@ -139,9 +139,12 @@ class _Loader:
         self._folder = folder
         self._problems = problems
         self._root = folder.resolve().parent
+        self._included: set[Path] = set()
 
     def load(self) -> Bundle:
         workflow = self._file(self._folder / "workflow.yaml", "workflow", self._folder)
+        if workflow is None and not os.path.lexists(self._folder / "workflow.yaml"):
+            raise Refused(self._problems)
         self._unknown_files()
         if workflow is None:
             self._others(None)
@@ -200,10 +203,12 @@ class _Loader:
                 self._refuse("HL014", at, f"{relative!r} cannot be included", fix)
             elif path in above:
                 self._refuse("HL015", at, f"{relative!r} includes itself", "remove one of the includes")
-            elif not path.is_file():
+            elif not os.path.isfile(path):
                 bundle.broken.add(kind)
                 self._refuse("HL013", at, f"there is no file {relative!r}", "correct the path; it starts at the bundle")
-            else:
+            elif path not in self._included:
+                # Once is enough, and files that include each other twice would double with every level.
+                self._included.add(path)
                 self._add(bundle, path, kind, path.parent, above)
 
     def _refuse(self, code: str, at: Place, message: str, fix: str) -> None:

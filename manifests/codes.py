@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "HL306": "An expression is too long or nested too deep",
     "HL307": "A field that is an expression already is written in ${ }",
     "HL308": "An input is given that its consumer forbids, or one that it needs is not",
+    "HL309": "An expression that reads nothing fails whenever it is evaluated",
     "HL310": "A node is read that does not run before the reader",
     "HL311": "A node is read that may not have run",
     "HL320": "A schema is not a JSON Schema",

@@ -99,12 +99,21 @@ def _tool(defined: Defined[Tool], problems: list[Problem]) -> ToolContract:
             tool, defined, None, _written(defined, "input", problems), _written(defined, "output", problems)
         )
     problems += _settings(defined, builtin)
-    input_, output = builtin.input, builtin.output
+    input_, output = _left_open(builtin, tool.with_), builtin.output
     if tool.input is not None:
         input_ = _own(defined, "input", builtin, problems)
     if tool.output is not None:
         output = _own(defined, "output", builtin, problems)
     return ToolContract(tool, defined, builtin, input_, output)
+
+
+def _left_open(builtin: Builtin, settings: dict[str, Any]) -> dict[str, Any]:
+    """The built-in's inputs that are not settled by the tool's own settings; nobody can change those."""
+    if not settings.keys() & builtin.input.get("properties", {}).keys():
+        return builtin.input
+    properties = {name: part for name, part in builtin.input["properties"].items() if name not in settings}
+    required = [name for name in builtin.input.get("required", []) if name not in settings]
+    return {**builtin.input, "properties": properties, "required": required}
 
 
 def _own(defined: Defined[Tool], end: str, builtin: Builtin, problems: list[Problem]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from manifests.agreement import disagreements
 from manifests.contracts import Contracts
 from manifests.draft import Draft, Edge, Graph, Node
 from manifests.expressions import guards
+from manifests.expressions.conflicts import conflict
+from manifests.expressions.evaluation import Evaluator, ExpressionFailed
 from manifests.expressions.findings import Finding, Read
 from manifests.expressions.inference import examine
 from manifests.expressions.schemas import of_schema
@@ -118,6 +120,7 @@ class _Tracer:
             for edge in graph.edges_out_of(name):
                 if edge.when is not None:
                     self._condition(edge, graph, scope)
+            self._otherwise(graph.edges_out_of(name))
         return scope
 
     # --- values and expressions where they stand
@@ -126,11 +129,23 @@ class _Tracer:
         self, text: str, at: Place, start: int, scope: Scope, graph: Graph, reader: str | None, after: bool = False
     ) -> Type:
         inferred = examine(text, scope)
+        if not inferred.findings and not inferred.reads:
+            self._try(text, at, start)
         for finding in inferred.findings:
             self._say(self._at_home(finding, text, graph), at, start)
         for read in inferred.reads:
             self._found.uses.append(Use(graph, reader, read, at.within(start + read.offset, start + read.end), after))
         return inferred.type
+
+    def _try(self, text: str, at: Place, start: int) -> None:
+        """An expression that reads nothing gives the same in every run, so it can be tried now."""
+        try:
+            if not parse(text).names:
+                Evaluator().evaluate(text, {})
+        except (ExpressionFailed, Malformed) as error:
+            place = at.within(start, start + len(text))
+            message = f"this always fails: {error}"
+            self._found.problems.append(Problem("HL309", place, message, "an expression with a value", "correct it"))
 
     def _at_home(self, finding: Finding, text: str, graph: Graph) -> Finding:
         """A name that is known elsewhere gets told where."""
@@ -199,6 +214,16 @@ class _Tracer:
             self._found.proves[edge] = guards.proves(parse(edge.when))
         except Malformed:
             self._found.proves[edge] = frozenset()
+
+    def _otherwise(self, ways: list[Edge]) -> None:
+        """Where nothing else was taken, every condition was false."""
+        try:
+            known = [guards.disproves(parse(edge.when)) for edge in ways if edge.when is not None]
+        except Malformed:
+            return
+        for edge in ways:
+            if edge.otherwise:
+                self._found.proves[edge] = frozenset(name for names in known for name in names)
 
     def _output(self, graph: Graph, scope: Scope) -> Type:
         if graph.output is not None:
@@ -318,6 +343,7 @@ class _Tracer:
         over = self._by_nature(spec.over, node.at / "map" / "over", scope, node.graph, node.id, "list")
         item = over.items if over.kinds == {"list"} else DYN
         if isinstance(spec.do, shapes.Run):
+            self._given_to_child(spec.do.workflow, item, node.at / "map" / "over")
             return outputs.of_map(spec.on_error, self._child(spec.do.workflow))
         inner = self._graph(node.bodies[0], ChainMap({spec.as_: item, "index": INT}, scope))
         return outputs.of_map(spec.on_error, self._output(node.bodies[0], inner))
@@ -331,6 +357,7 @@ class _Tracer:
         loop = object_of({name: type_.widened() if type_.kinds else DYN for name, type_ in carried.items()})
         own: Scope = ChainMap({"loop": _loosened(loop), "index": INT}, scope)
         if isinstance(spec.do, shapes.Run):
+            self._given_to_child(spec.do.workflow, object_of(carried), node.at / "loop" / "do")
             given = self._child(spec.do.workflow)
             graph, reader = node.graph, node.id
         else:
@@ -339,9 +366,26 @@ class _Tracer:
             given = self._output(graph, own)
         after = ChainMap({"output": given}, own) if isinstance(spec.do, shapes.Run) else own
         for name, each in spec.carry.items():
-            self._value(each.next, node.at / "loop" / "carry" / name / "next", after, graph, reader)
+            at = node.at / "loop" / "carry" / name / "next"
+            self._same_kind(name, carried[name], self._value(each.next, at, after, graph, reader), at)
         self._by_nature(spec.until, node.at / "loop" / "until", after, graph, reader, "bool")
         return given
+
+    def _same_kind(self, name: str, first: Type, then: Type, at: Place) -> None:
+        if first.is_dyn or then.is_dyn or first.nullable or (first.kinds & then.kinds):
+            return
+        message = f"{name!r} begins as {first} and goes on as {then}"
+        fix = "let `first` and `next` give the same kind of value"
+        self._found.problems.append(Problem("HL304", at, message, str(first), fix))
+
+    def _given_to_child(self, name: str, given: Type, at: Place) -> None:
+        """An item of a map, or the carried values of a loop, are the input of the run that they start."""
+        child = self._draft.children.get(name)
+        for found in conflict(child.plan.input, given) if child else ():
+            where = ".".join(str(step) for step in found.path)
+            message = f"the input of {name!r} does not fit: {where + ': ' if where else ''}{found.message}"
+            fix = "give it an object with the fields of its input"
+            self._found.problems.append(Problem("HL308", at, message, "what its input schema says", fix))
 
     def _child(self, name: str) -> Type:
         child = self._draft.children.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -10,6 +11,7 @@ from pathlib import Path
 from gateway.cli.terminal import Painter, cell, visible
 from manifests.problems import Problem
 from manifests.source import Span
+from manifests.text import MAX_BYTES
 
 WHOLE_SPAN = 3  # a span of more lines is shown by its first and its last
 BEFORE = 24  # columns of a long line that are shown before the span
@@ -74,6 +76,9 @@ def _part(span: Span, number: int, line: str) -> tuple[int, int]:
 @lru_cache(maxsize=32)
 def _lines_of(file: str) -> Sequence[str]:
     """A file's lines, or none when it cannot be shown."""
+    # Reading a pipe would wait for ever, and nobody wants to see a line of a file that is refused for its size.
+    if not os.path.isfile(file) or os.path.getsize(file) > MAX_BYTES:
+        return ()
     try:
         text = Path(file).read_bytes().decode("utf-8-sig", errors="replace")
     except (OSError, ValueError):

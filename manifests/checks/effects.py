@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from manifests.analysis import Analysis
 from manifests.contracts import ToolContract
@@ -170,6 +171,12 @@ def tools_may_do_what_they_do(found: Analysis) -> Iterator[Problem]:
         for secret in sorted(_secrets(tool.with_) - set(tool.permissions.secrets)):
             fix = f"add `permissions: {{secrets: [{secret}]}}`"
             yield Problem("HL405", at / "with", f"it uses the secret {secret!r}, which it may not see", "leave", fix)
+        url = tool.with_.get("url")
+        host = urlsplit(url).hostname if isinstance(url, str) else None
+        allowed = [each.split(":")[0] for each in tool.permissions.network]
+        if tool.uses == "http.request" and allowed and host and host not in allowed:
+            fix = f"add {host!r} to `permissions: {{network: …}}`"
+            yield Problem("HL405", at / "with" / "url", f"it may not reach {host!r}", "a permitted host", fix)
         if tool.uses == "http.request" and not tool.permissions.network:
             fix = "add `permissions: {network: [HOST]}`"
             yield Problem("HL405", at / "uses", "it may not reach any host", "a permitted host", fix)

@@ -162,7 +162,9 @@ def outputs_are_clear(found: Analysis) -> Iterator[Problem]:
             names = ", ".join(repr(name) for name in last[:5]) + (", …" if len(last) > 5 else "")
             at = graph.owner.at.key if graph.owner else (graph.at / "nodes").key
             message = f"{len(last)} nodes end the graph ({names}), so its output is not clear"
-            yield Problem("HL218", at, message, "an `output`", f"add `output: ${{{last[0]}}}`, or lead them together")
+            yield Problem(
+                "HL218", at, message, "an `output`", "lead them together in a merge, or say what the `output` is"
+            )
 
 
 def nothing_is_said_twice(found: Analysis) -> Iterator[Problem]:

@@ -23,11 +23,6 @@ def exhaustive(expressions: Iterable[Expression], scope: Mapping[str, Type]) -> 
     return _every_value(conditions, scope)
 
 
-def complements(left: Expression, right: Expression) -> bool:
-    """Whether one of the two holds exactly when the other does not, by their text."""
-    return _opposite(left.root) == shape(right.root) or _opposite(right.root) == shape(left.root)
-
-
 def _alternatives(node: Node) -> Iterator[Node]:
     if isinstance(node, Call) and node.function == "_||_":
         for part in node.args:

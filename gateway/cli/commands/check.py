@@ -15,7 +15,14 @@ from manifests.problems import Problem
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("bundles", nargs="+", type=bundle_folder, metavar="BUNDLE", help="the folder of a bundle")
+    parser.add_argument(
+        "bundles",
+        nargs="*",
+        type=bundle_folder,
+        metavar="BUNDLE",
+        default=[Path()],
+        help="the folder of a bundle (default: this one)",
+    )
     parser.add_argument(
         "--format", choices=("text", "json", "sarif"), default="text", help="how problems are written (default: text)"
     )

@@ -92,7 +92,7 @@ def test_misuse_is_one_clear_line(
     assert capsys.readouterr() == ("", said)
 
 
-@pytest.mark.parametrize("words", [["chek"], ["check"], ["check", "--colour", "fine"], ["check", "--format", "xml"]])
+@pytest.mark.parametrize("words", [["chek"], ["compile"], ["check", "--colour", "fine"], ["check", "--format", "xml"]])
 def test_argparse_refuses_with_the_same_status(bundles: Path, words: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(words)

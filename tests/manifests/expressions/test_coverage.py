@@ -1,6 +1,6 @@
 import pytest
 
-from manifests.expressions.coverage import complements, exhaustive
+from manifests.expressions.coverage import exhaustive
 from manifests.expressions.schemas import of_schema
 from manifests.expressions.syntax import parse
 
@@ -44,9 +44,3 @@ def test_conditions_that_leave_nothing_over(conditions: str) -> None:
 @pytest.mark.parametrize("conditions", LEFT_OVER)
 def test_conditions_that_may_all_be_false(conditions: str) -> None:
     assert not exhaustive([parse(text) for text in parsed(conditions)], SCOPE)
-
-
-def test_complements_are_told_by_their_text() -> None:
-    assert complements(parse("!(a.n < 3)"), parse("a.n<3"))
-    assert complements(parse("a.n < 3"), parse("a.n >= 3"))
-    assert not complements(parse("a.n < 3"), parse("a.n > 3"))
