@@ -69,9 +69,10 @@ $(STAMP): requirements.lock pyproject.toml
 		"'$(PYTHON) -m venv' failed. On Debian and Ubuntu the venv module is a package: python3-venv." >&2; exit 1; }
 	@awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock > $(VENV)/installer.lock
 	@if $(RUN)python -m pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/installer.lock \
-			&& $(RUN)uv pip sync -q --python $(RUN)python --require-hashes requirements.lock; then :; else \
+			&& $(RUN)uv pip sync -q --compile-bytecode --python $(RUN)python --require-hashes requirements.lock; then :; else \
 		echo "uv did not work here; installing with pip" >&2; \
 		$(RUN)python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; fi
 	@$(RUN)python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(RUN)python -m compileall -q manifests gateway
 	@pwd > $(STAMP)
 	@echo "ready: $(HAUL)"

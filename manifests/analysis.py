@@ -22,8 +22,11 @@ class Analysis:
 def analysed(draft: Draft) -> Analysis:
     """Flows first without, then with what conditions prove; types and reads in between."""
     ways = {graph: _routes(draft, graph) for graph in [*draft.graphs(), *draft.pipelines.values()]}
-    data = traced(draft, {graph: Flow(graph, found) for graph, found in ways.items()})
-    flows = {graph: Flow(graph, found, data.proves) for graph, found in ways.items()}
+    flows = {graph: Flow(graph, found) for graph, found in ways.items()}
+    data = traced(draft, flows)
+    for graph in ways:
+        if any(data.proves.get(edge) for edge in graph.edges):
+            flows[graph] = flows[graph].knowing(data.proves)
     return Analysis(draft, flows, data)
 
 

@@ -63,6 +63,10 @@ def _collector_paused() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            # All of them are young now, and would be looked through at once: this makes them old, at no cost.
+            gc.freeze()
+            gc.unfreeze()
         if enabled:
             gc.enable()
 

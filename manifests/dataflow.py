@@ -82,6 +82,8 @@ class _Tracer:
         self._contracts: Contracts = draft.contracts
         self._flows = flows
         self._main = main
+        self._agents = {name: of_schema(each.output) for name, each in draft.contracts.agents.items()}
+        self._tools = {name: of_schema(each.output) for name, each in draft.contracts.tools.items()}
         self._found = Dataflow()
 
     def trace(self, known: Mapping[Node, Type] | None = None) -> Dataflow:
@@ -273,9 +275,9 @@ class _Tracer:
     def _gives(self, node: Node, scope: Scope, given: Type) -> Type:
         match node.spec:
             case shapes.Agent(agent=name):
-                return of_schema(self._contracts.agents[name].output) if name in self._contracts.agents else DYN
+                return self._agents.get(name, DYN)
             case shapes.Tool(tool=name):
-                return of_schema(self._contracts.tools[name].output) if name in self._contracts.tools else DYN
+                return self._tools.get(name, DYN)
             case shapes.Decision():
                 return outputs.CHOSEN
             case shapes.Merge():

@@ -62,7 +62,8 @@ class Routes:
 
     def after(self, node: str) -> list[str]:
         """The nodes that a failure of this one may lead to, in plan order."""
-        return list(dict.fromkeys(self.targets.get(node, {}).values()))
+        handled = self.targets.get(node)
+        return list(dict.fromkeys(handled.values())) if handled else []
 
 
 def routes(graph: Graph, cells: Iterable[Defined[Fallback]]) -> Routes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
+from copy import copy
 
 from manifests.draft import Edge, Graph
 from manifests.failures import Routes
@@ -32,6 +33,14 @@ class Flow:
         if self.cycle is None:
             self._look_ahead()
             self._look_back()
+
+    def knowing(self, proves: Mapping[Edge, frozenset[str]]) -> Flow:
+        """The same flow with what the conditions of edges prove; all that lies ahead stays as it is."""
+        flow = copy(self)
+        flow._proves, flow._before, flow._above = proves, {}, {}
+        if flow.cycle is None:
+            flow._look_back()
+        return flow
 
     def is_before(self, node: str, reader: str | None) -> bool:
         """Whether a node can have run when the reader starts; without a reader, when the graph ends."""

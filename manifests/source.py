@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Literal, TypeAlias
@@ -99,11 +99,11 @@ class Place:
 
     @property
     def key(self) -> Place:
-        return replace(self, part="key", stretch=None)
+        return Place(self.source, self.path, "key")
 
     def within(self, start: int, end: int) -> Place:
         """The characters `start` to `end` of the text that this place holds."""
-        return replace(self, part="value", stretch=(start, end))
+        return Place(self.source, self.path, "value", (start, end))
 
     def exists(self) -> bool:
         tree: Tree | None = self.source.root

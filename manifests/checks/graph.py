@@ -195,7 +195,7 @@ def nothing_is_said_in_vain(found: Analysis) -> Iterator[Problem]:
     """A key that does nothing is one that its author believes in."""
     for node in found.draft.nodes():
         for key in _IN_VAIN.get(node.kind, ()):
-            if (node.at / key).exists():
+            if f"{key}_" in node.spec.model_fields_set or key in node.spec.model_fields_set:
                 message = f"{key!r} does nothing on a {node.kind}"
                 fix = "remove it, or put it on the node that does the work"
                 yield Problem("HL220", (node.at / key).key, message, f"no {key!r} here", fix)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from manifests.draft import Draft
 from manifests.problems import Problem
-from manifests.source import Mapping, Place, Scalar, Sequence, Tree
+from manifests.source import Mapping, Place, Scalar, Sequence, Step, Tree
 
 _LOOKS_SECRET = re.compile(
     r"sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[0-9A-Z]{16}"
@@ -21,39 +21,42 @@ _SECRET_KEY = re.compile(
 
 
 def secrets_are_names(draft: Draft) -> Iterator[Problem]:
-    for source in draft.bundle.sources:
-        yield from _below(source.root, source.place, "")
+    sources = [*draft.bundle.sources, *(scenario.at.source for scenario in draft.bundle.scenarios)]
+    for source in sources:
+        for path, text in _texts(source.root, ()):
+            yield from _text(text, Place(source, path))
     for contract in draft.contracts.agents.values():
         if contract.prompt is not None:
-            yield from _text(contract.prompt.text, contract.prompt.at, "")
-    for scenario in draft.bundle.scenarios:
-        yield from _below(scenario.at.source.root, scenario.at, "")
+            yield from _text(contract.prompt.text, contract.prompt.at)
 
 
-def _below(tree: Tree, at: Place, key: str) -> Iterator[Problem]:
+def _texts(tree: Tree, path: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """The texts that might be secrets, with the way to them; `{secret: NAME}` is a name, as it should be."""
     match tree:
-        case Mapping(entries=entries) if entries.keys() == {"secret"}:
-            return  # a name, as it should be
-        case Mapping(entries=entries):
+        case Mapping(entries=entries) if entries.keys() != {"secret"}:
             for name, (_, value) in entries.items():
-                yield from _below(value, at / name, name)
+                yield from _texts(value, (*path, name))
         case Sequence(items=items):
             for index, item in enumerate(items):
-                yield from _below(item, at / index, key)
-        case Scalar(value=str(text)) if text:
-            yield from _text(text, at, key)
+                yield from _texts(item, (*path, index))
+        case Scalar(value=str(text)) if _LOOKS_SECRET.search(text) or _is_secret_key(path):
+            yield path, text
 
 
-def _text(text: str, at: Place, key: str) -> Iterator[Problem]:
+def _is_secret_key(path: tuple[Step, ...]) -> bool:
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    return "with" in path and _SECRET_KEY.search(key) is not None
+
+
+def _text(text: str, at: Place) -> Iterator[Problem]:
     found = _LOOKS_SECRET.search(text)
     if found:
         place = at.within(found.start(), found.end())
-        yield Problem(
-            "HL420", place, "this looks like a secret", "a name", "write `{secret: NAME}` and give it a new value"
-        )
-    elif _SECRET_KEY.search(key) and "with" in at.path and "${" not in text:
-        message = f"{key!r} is written as a value"
-        yield Problem("HL420", at, message, "a name", "write `{secret: NAME}`")
+        fix = "write `{secret: NAME}` and give it a new value"
+        yield Problem("HL420", place, "this looks like a secret", "a name", fix)
+    elif _is_secret_key(at.path) and text and "${" not in text:
+        key = next(step for step in reversed(at.path) if isinstance(step, str))
+        yield Problem("HL420", at, f"{key!r} is written as a value", "a name", "write `{secret: NAME}`")
 
 
 CHECKS = (secrets_are_names,)

@@ -1,0 +1,114 @@
+"""`python -m benchmarks`: measures the compiler, says whether it keeps its budgets, and writes down what it found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import compiling, starting
+
+PROJECT = Path(__file__).resolve().parent.parent
+RESULTS = PROJECT / "benchmarks" / "results" / "compile.json"
+PAGE = PROJECT / "docs" / "performance.md"
+BUDGETS = {"1000": 0.3, "10000": 2.5, "haul check": 0.4}
+LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs")
+_MARKED = re.compile(r"(?<=<!-- bench: compile -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="compilations of each size (default: 7)")
+    parser.add_argument("--processes", type=int, default=20, help="runs of `haul check` (default: 20)")
+    parser.add_argument("--dry", action="store_true", help="print only, and write no file")
+    chosen = parser.parse_args()
+    found = measured(chosen.rounds, chosen.processes)
+    print("\n".join(report(found)))
+    if not chosen.dry:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        page = PAGE.read_text(encoding="utf-8")
+        written = _MARKED.sub(lambda _: "\n".join(report(found)) + "\n", page)
+        PAGE.write_text(written, encoding="utf-8")
+
+
+def measured(rounds: int, processes: int) -> dict[str, Any]:
+    sizes = compiling.rounds(rounds)
+    return {
+        "machine": machine(),
+        "sizes": {str(size): [rounded(each) for each in times] for size, times in sizes.items()},
+        "haul check": [round(seconds, 4) for seconds in starting.processes(processes)],
+        "imports": rounded(starting.imports()),
+    }
+
+
+def rounded(times: dict[str, float]) -> dict[str, float]:
+    return {name: round(seconds, 5) for name, seconds in times.items()}
+
+
+def machine() -> dict[str, str | int]:
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {"cpu": _cpu(), "cores": os.cpu_count() or 0, "python": platform.python_version(), **libraries}
+
+
+def _cpu() -> str:
+    try:
+        said = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        said = ""
+    name = re.search(r"^model name\s*: (.*)$", said, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
+
+
+def report(found: dict[str, Any]) -> Iterator[str]:
+    """The findings as Markdown."""
+    yield ", ".join(f"{name} {value}" for name, value in found["machine"].items()) + "."
+    yield ""
+    yield "| nodes | median | min | max | to n log n from 100 | budget |"
+    yield "|--:|--:|--:|--:|--:|---|"
+    base = _median(found["sizes"]["100"], "total") / (100 * math.log(100))
+    for size, times in found["sizes"].items():
+        totals = [each["total"] for each in times]
+        ratio = statistics.median(totals) / (int(size) * math.log(int(size))) / base
+        yield f"| {int(size):,} | {_spread(totals)} | {ratio:.2f} | {_verdict(size, totals)} |"
+    yield f"| `haul check` | {_spread(found['haul check'])} | | {_verdict('haul check', found['haul check'])} |"
+    yield ""
+    phases = [name for name in found["sizes"]["100"][0] if name != "total"]
+    yield f"| nodes | {' | '.join(phases)} |"
+    yield f"|--:|{'--:|' * len(phases)}"
+    for size, times in found["sizes"].items():
+        yield f"| {int(size):,} | {' | '.join(_seconds(_median(times, phase)) for phase in phases)} |"
+    yield ""
+    imports = ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in found["imports"].items())
+    yield f"Imports of `haul check`, measured one by one: {imports}."
+
+
+def _median(times: Sequence[dict[str, float]], phase: str) -> float:
+    return statistics.median(each[phase] for each in times)
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return " | ".join(map(_seconds, (statistics.median(seconds), min(seconds), max(seconds))))
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
+
+
+def _verdict(what: str, seconds: Sequence[float]) -> str:
+    if what not in BUDGETS:
+        return ""
+    kept = statistics.median(seconds) <= BUDGETS[what]
+    return f"{'PASS' if kept else 'MISS'}: {_seconds(BUDGETS[what])}"
+
+
+if __name__ == "__main__":
+    main()
