@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -13,6 +14,7 @@ from manifests.expressions.wire import Decoder, TooNested
 __all__ = ["LONGEST", "RESERVED", "Expression", "Malformed", "parse"]
 
 LONGEST = 10_000
+_STRANGE = re.compile("[\x00\ud800-\udfff]")
 # Each level multiplies the work by the length of its list, inside workflow code that must answer within two seconds.
 NESTED_LOOPS = 2
 
@@ -57,6 +59,7 @@ def _refuse_unreadable(text: str) -> None:
         raise Malformed(0, len(text), said, "move a part into a transform node", "HL306")
     if not text.strip():
         raise Malformed(0, len(text), "the expression is empty", "write a value, or leave the field out")
-    strange = next((at for at, sign in enumerate(text) if sign == "\0" or "\ud800" <= sign <= "\udfff"), None)
+    strange = _STRANGE.search(text)
     if strange is not None:
-        raise Malformed(strange, strange + 1, f"the character U+{ord(text[strange]):04X} cannot stand here")
+        at = strange.start()
+        raise Malformed(at, at + 1, f"the character U+{ord(text[at]):04X} cannot stand here")
