@@ -179,9 +179,12 @@ class Decoder:
 
     def _name_offset(self, function: str, paren: int) -> int:
         """CEL says where the parenthesis is; an author looks for the name."""
-        spelt = {"math.@max": "math", "math.@min": "math"}.get(function, function)
-        found = self._text.rfind(spelt, 0, paren)
-        return paren if found < 0 else found
+        if function in ("math.@max", "math.@min"):
+            return max(self._text.rfind("math", 0, paren), 0)
+        found = self._text.rfind(function, 0, paren)
+        # A macro calls functions that nobody wrote: what stands further ahead is something else.
+        written = found >= 0 and not self._text[found + len(function) : paren].strip()
+        return found if written else paren
 
     def list_expr(self, at: int, end: int, offset: int) -> Node:
         elements: list[Node] = []
