@@ -47,6 +47,13 @@ def misfits(value: Any, schema: Any, at: Place, code: str = "HL308", what: str =
         yield Problem(code, place, f"{what}{error.message}", "what its schema says", "correct the value")
 
 
+def without(schema: dict[str, Any], name: str | None) -> dict[str, Any]:
+    """The schema for those who cannot give one of its inputs, such as a key that the engine makes."""
+    if name is None:
+        return schema
+    return {**schema, "required": [each for each in schema.get("required", []) if each != name]}
+
+
 def is_literal(value: Any) -> bool:
     match value:
         case str():

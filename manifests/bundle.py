@@ -196,7 +196,7 @@ class _Loader:
             at = file.at / "include" / index
             path = Path(os.path.normpath(file.folder / relative))
             kind = path.stem
-            if "\0" in relative or Path(relative).is_absolute() or not inside(self._root, path):
+            if "\0" in relative or Path(relative).is_absolute() or not self._beside(path):
                 self._refuse("HL012", at, f"{relative!r} is outside the bundle and those beside it", "copy the file")
             elif kind not in KINDS[1:] or path.suffix != ".yaml":
                 fix = "name it after what it holds, such as tools.yaml or agents.yaml"
@@ -210,6 +210,10 @@ class _Loader:
                 # Once is enough, and files that include each other twice would double with every level.
                 self._included.add(path)
                 self._add(bundle, path, kind, path.parent, above)
+
+    def _beside(self, path: Path) -> bool:
+        """Whether a file is in this bundle or in one beside it, links followed; a folder of bundles is not one."""
+        return inside(self._root, path) and path.resolve().parent != self._root
 
     def _refuse(self, code: str, at: Place, message: str, fix: str) -> None:
         expected = "a file such as tools.yaml, in this bundle or in one beside it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from manifests import outputs
-from manifests.agreement import disagreements
+from manifests.agreement import disagreements, without
 from manifests.contracts import Contracts
 from manifests.draft import Draft, Edge, Graph, Node
 from manifests.expressions import guards
@@ -262,7 +262,7 @@ class _Tracer:
         match node.spec:
             case shapes.Tool(tool=name) if name in self._contracts.tools:
                 contract = self._contracts.tools[name]
-                return _without(contract.input, contract.tool.idempotency_key)
+                return without(contract.input, contract.tool.idempotency_key)
             case shapes.Subflow(workflow=name) if name in self._draft.children:
                 child: dict[str, Any] = self._draft.children[name].plan.input
                 return child
@@ -403,9 +403,3 @@ def _loosened(type_: Type) -> Type:
         for name, below in type_.fields.items()
     }
     return object_of(fields)
-
-
-def _without(schema: dict[str, Any], name: str | None) -> dict[str, Any]:
-    if name is None:
-        return schema
-    return {**schema, "required": [each for each in schema.get("required", []) if each != name]}
