@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from manifests import outputs
-from manifests.agreement import disagreements, without
 from manifests.contracts import Contracts
 from manifests.draft import Draft, Edge, Graph, Node
 from manifests.expressions import guards
@@ -24,6 +23,7 @@ from manifests.flow import Flow
 from manifests.problems import Problem, did_you_mean
 from manifests.shape import workflow as shapes
 from manifests.source import Place
+from manifests.takers import Takers
 
 Scope = MutableMapping[str, Type]
 
@@ -84,6 +84,7 @@ class _Tracer:
         self._main = main
         self._agents = {name: of_schema(each.output) for name, each in draft.contracts.agents.items()}
         self._tools = {name: of_schema(each.output) for name, each in draft.contracts.tools.items()}
+        self._takers = Takers(draft)
         self._found = Dataflow()
 
     def trace(self, known: Mapping[Node, Type] | None = None) -> Dataflow:
@@ -252,27 +253,10 @@ class _Tracer:
             for name, value in node.spec.with_.items()
         }
         given = object_of(fields)
-        wanted = self._wanted(node)
-        if wanted is not None:
-            self._found.problems += disagreements(node, wanted, given)
+        taker = self._takers.of(node)
+        if taker is not None:
+            self._found.problems += taker.disagreements(node, given)
         return given
-
-    def _wanted(self, node: Node) -> dict[str, Any] | None:
-        """The schema that the inputs of a node must meet, where there is one."""
-        match node.spec:
-            case shapes.Tool(tool=name) if name in self._contracts.tools:
-                contract = self._contracts.tools[name]
-                return without(contract.input, contract.tool.idempotency_key)
-            case shapes.Subflow(workflow=name) if name in self._draft.children:
-                child: dict[str, Any] = self._draft.children[name].plan.input
-                return child
-            case shapes.Recall(recall=name) if name in self._draft.bundle.stores:
-                return outputs.RECALL_INPUT
-            case shapes.Recall():
-                return {**outputs.RECALL_INPUT, "required": []}
-            case shapes.Remember():
-                return outputs.REMEMBER_INPUT
-        return None
 
     def _gives(self, node: Node, scope: Scope, given: Type) -> Type:
         match node.spec:

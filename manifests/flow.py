@@ -31,13 +31,14 @@ class Flow:
         self._begun: dict[str, int] = {}
         self._above: dict[str, int] = {}
         if self.cycle is None:
+            self._look_up()
             self._look_ahead()
             self._look_back()
 
     def knowing(self, proves: Mapping[Edge, frozenset[str]]) -> Flow:
         """The same flow with what the conditions of edges prove; all that lies ahead stays as it is."""
         flow = copy(self)
-        flow._proves, flow._before, flow._above = proves, {}, {}
+        flow._proves, flow._before = proves, {}
         if flow.cycle is None:
             flow._look_back()
         return flow
@@ -79,28 +80,30 @@ class Flow:
             self._begun[node] = self._bit[node] | _all([succeeded, *failed, *skipped])
             self._started[node] = _all([self._done[node], *failing, *skipped])
 
+    def _look_up(self) -> None:
+        above = self._above = dict.fromkeys(self.order, 0)
+        for node in self.order:
+            passed_on = above[node] | self._bit[node]
+            for target in _followers(self.graph, self.routes, node):
+                above[target] |= passed_on
+
     def _look_back(self) -> None:
         start = self._start()
         ways: dict[str, list[int]] = {node: [] for node in self.order}
         for node in self.order:
-            self._before[node] = start | _all(ways[node])
-            self._above.setdefault(node, 0)
+            before = self._before[node] = start | _all(ways[node])
+            chooses = isinstance(self.graph.nodes[node].spec, Decision)
+            # What surely started behind a decision depends on the way it took; behind any other node it is `_done`.
+            after = before | (self._bit[node] if chooses else self._done[node])
             for edge in self.graph.edges_out_of(node):
                 if edge.normal:
-                    known = self._before[node] | self._done[node] | self._started[edge.target] | self._proven(edge)
-                    if isinstance(self.graph.nodes[node].spec, Decision):
-                        known = self._before[node] | self._bit[node] | self._started[edge.target] | self._proven(edge)
-                    ways[edge.target].append(known)
-                    self._pass_on(node, edge.target)
+                    known = after | self._started[edge.target] if chooses else after
+                    ways[edge.target].append(known | self._proven(edge))
             for target in self.routes.after(node):
-                ways[target].append(self._before[node] | self._started[target])
-                self._pass_on(node, target)
+                ways[target].append(before | self._started[target])
 
     def _proven(self, edge: Edge) -> int:
         return _any(self._bit[node] for node in self._proves.get(edge, ()) if node in self._bit)
-
-    def _pass_on(self, node: str, target: str) -> None:
-        self._above[target] = self._above.get(target, 0) | self._above[node] | self._bit[node]
 
 
 def _any(sets: Iterable[int]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from manifests.draft import Draft
 from manifests.problems import Problem
@@ -32,15 +32,16 @@ def secrets_are_names(draft: Draft) -> Iterator[Problem]:
 
 def _texts(tree: Tree, path: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], str]]:
     """The texts that might be secrets, with the way to them; `{secret: NAME}` is a name, as it should be."""
-    match tree:
-        case Mapping(entries=entries) if entries.keys() != {"secret"}:
-            for name, (_, value) in entries.items():
-                yield from _texts(value, (*path, name))
-        case Sequence(items=items):
-            for index, item in enumerate(items):
-                yield from _texts(item, (*path, index))
-        case Scalar(value=str(text)) if _LOOKS_SECRET.search(text) or _is_secret_key(path):
-            yield path, text
+    below: Iterable[tuple[Step, Tree]] = ()
+    if isinstance(tree, Sequence):
+        below = enumerate(tree.items)
+    elif isinstance(tree, Mapping) and tree.entries.keys() != {"secret"}:
+        below = ((name, value) for name, (_, value) in tree.entries.items())
+    for step, each in below:
+        if not isinstance(each, Scalar):
+            yield from _texts(each, (*path, step))
+        elif isinstance(each.value, str) and (_LOOKS_SECRET.search(each.value) or _is_secret_key((*path, step))):
+            yield (*path, step), each.value
 
 
 def _is_secret_key(path: tuple[Step, ...]) -> bool:

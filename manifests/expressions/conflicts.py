@@ -21,10 +21,11 @@ def conflict(wanted: Schema, got: Type) -> list[Conflict]:
     """What no value of this type can do right: every one of these is certain."""
     if wanted is False:
         return [Conflict((), "nothing is accepted here")]
-    return _against(accepted_by(wanted), got, ())
+    return against(accepted_by(wanted), got)
 
 
-def _against(wanted: Type, got: Type, path: Path) -> list[Conflict]:
+def against(wanted: Type, got: Type, path: Path = ()) -> list[Conflict]:
+    """The same for a schema that was read once, with `accepted_by`."""
     if wanted.is_dyn or got.is_dyn or not got.kinds <= _JSON:
         return []
     shared = _loose(wanted) & _loose(got)
@@ -36,7 +37,7 @@ def _against(wanted: Type, got: Type, path: Path) -> list[Conflict]:
     if shared == {"object"}:
         return _objects(wanted, got, path)
     if shared == {"list"} and got.least and wanted.item is not None and got.item is not None:
-        return _against(wanted.item, got.item, (*path, 0))
+        return against(wanted.item, got.item, (*path, 0))
     return []
 
 
@@ -58,7 +59,7 @@ def _objects(wanted: Type, got: Type, path: Path) -> list[Conflict]:
             continue
         asked = wanted.lookup(name)
         if asked is not None:
-            found += _against(asked.type, field.type, (*path, name))
+            found += against(asked.type, field.type, (*path, name))
         elif wanted.sealed:
             found.append(Conflict((*path, name), f"the field {name!r} is not accepted here"))
     return found

@@ -165,13 +165,15 @@ def start_of(node: Node, text: str) -> int:
 def end_of(node: Node, text: str) -> int:
     """Just past the last character of a node."""
     match node:
+        case Ident(name=word) if text.startswith(word, node.offset):
+            return node.offset + len(word)
         case Const() | Ident():
             first = token_at(text, node.offset)
             return token_at(text, first.end).end if first.text in ("-", ".") else first.end
         case Select(test_only=True):
             return bracket_end(text, start_of(node, text))
-        case Select():
-            return token_at(text, node.offset).end
+        case Select(field=word):
+            return node.offset + len(word) + 2 * text.startswith("`", node.offset)
         case Call(args=args) if is_operator(node):
             bracketed = node.function in ("_[_]", "_[?_]")
             return bracket_end(text, node.offset) if bracketed else end_of(args[-1], text)

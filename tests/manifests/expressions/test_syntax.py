@@ -110,6 +110,21 @@ def test_paths_are_read_off_selections_and_constant_indexes() -> None:
     assert path_of(parse("a.b[i]").root) is None
 
 
+PLAIN = ["a", "b_1", "_x", "loop", "in", "true", "null", "as", "int", "math", "size", "E"]
+
+
+@given(st.lists(st.sampled_from(PLAIN), min_size=1, max_size=4))
+def test_a_name_with_fields_is_what_the_same_in_brackets_is(words: list[str]) -> None:
+    """Plain names are read without CEL, which sees whatever has a blank in it."""
+    try:
+        plain = parse(".".join(words)).root
+    except Malformed:
+        with pytest.raises(Malformed):
+            parse(".".join(words) + " ")
+    else:
+        assert plain == parse(".".join(words) + " ").root
+
+
 def test_loop_is_a_variable_and_may_still_be_a_field_and_a_word() -> None:
     root = parse("loop.loop + 'loop'").root
     assert isinstance(root, Call)
