@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from manifests.problems import Problem, Refused, did_you_mean, nearest
 from manifests.reading import Unreadable, read_json, read_text, read_yaml
@@ -42,14 +43,21 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 KINDS = tuple(GROUPS)
 
+Reader: TypeAlias = Callable[[Path, str], Source]
+Attached: TypeAlias = dict[tuple[str, Reader], Source]
+
 
 @dataclass(frozen=True)
 class Defined(Generic[T]):
-    """A thing and where it is defined; `folder` is the bundle that its paths start from."""
+    """A thing and where it is defined; `folder` is the bundle that its paths start from.
+
+    `attached` are the prompts and schemas that any definition of the bundle named so far, each read once.
+    """
 
     value: T
     at: Place
     folder: Path
+    attached: Attached = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass
@@ -72,6 +80,7 @@ class Bundle:
     policies: list[Defined[PoliciesFile]] = field(default_factory=list)
     scenarios: list[Defined[ScenarioFile]] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    attached: Attached = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
 
@@ -95,23 +104,33 @@ def inside(root: Path, path: Path) -> bool:
 
 def text_beside(definition: Defined[Any], at: Place, relative: str, problems: list[Problem]) -> Source | None:
     """The text file that a definition names, from inside its bundle."""
-    path = _path_inside(definition.folder, relative, at, problems)
-    return _read(read_text, path, problems) if path else None
+    return _attached(definition, at, relative, read_text, problems)
 
 
 def json_beside(definition: Defined[Any], at: Place, relative: str, problems: list[Problem]) -> Source | None:
     """The JSON file that a definition names, from inside its bundle."""
+    return _attached(definition, at, relative, read_json, problems)
+
+
+def _attached(
+    definition: Defined[Any], at: Place, relative: str, reader: Reader, problems: list[Problem]
+) -> Source | None:
     path = _path_inside(definition.folder, relative, at, problems)
-    return _read(read_json, path, problems) if path else None
+    if path is None:
+        return None
+    key = (os.path.normpath(path), reader)
+    source = definition.attached.get(key) or _read(reader, path, problems)
+    if source is not None:
+        definition.attached[key] = source
+    return source
 
 
-def _read(reader: Any, path: Path, problems: list[Problem]) -> Source | None:
+def _read(reader: Reader, path: Path, problems: list[Problem]) -> Source | None:
     try:
-        source: Source = reader(path, os.path.normpath(path))
+        return reader(path, os.path.normpath(path))
     except Unreadable as error:
         problems.append(error.problem)
         return None
-    return source
 
 
 def _path_inside(folder: Path, relative: str, at: Place, problems: list[Problem]) -> Path | None:
@@ -140,6 +159,7 @@ class _Loader:
         self._problems = problems
         self._root = folder.resolve().parent
         self._included: set[Path] = set()
+        self._attached: Attached = {}
 
     def load(self) -> Bundle:
         workflow = self._file(self._folder / "workflow.yaml", "workflow", self._folder)
@@ -149,7 +169,9 @@ class _Loader:
         if workflow is None:
             self._others(None)
             raise Refused(self._problems)
-        bundle = Bundle(self._folder, str(self._folder), workflow, sources=[workflow.at.source])
+        bundle = Bundle(
+            self._folder, str(self._folder), workflow, sources=[workflow.at.source], attached=self._attached
+        )
         self._others(bundle)
         self._include(bundle, workflow, {self._folder / "workflow.yaml"})
         self._scenarios(bundle)
@@ -189,7 +211,7 @@ class _Loader:
                 message = f"{name!r} is defined twice, first in {first.file}:{first.line}"
                 self._problems.append(Problem("HL201", at.key, message, "one definition", "rename one of them"))
             else:
-                known[name] = Defined(value, at, file.folder)
+                known[name] = Defined(value, at, file.folder, self._attached)
 
     def _include(self, bundle: Bundle, file: Defined[Any], above: set[Path]) -> None:
         for index, relative in enumerate(file.value.include):
@@ -230,7 +252,7 @@ class _Loader:
         if source is None:
             return None
         value = shaped(file_model(kind), source, self._problems)
-        return None if value is None else Defined(value, source.place, folder)
+        return None if value is None else Defined(value, source.place, folder, self._attached)
 
     def _scenarios(self, bundle: Bundle) -> None:
         for path in sorted((self._folder / "tests").glob("*.yaml")):

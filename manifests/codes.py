@@ -20,6 +20,7 @@ CODES: dict[str, str] = {
     "HL014": "A file of this name cannot be included",
     "HL015": "A file includes itself",
     "HL016": "Nothing reads a file of this name",
+    "HL017": "A YAML merge key, which the language does not have",
     # the shape of a file
     "HL101": "A key is not known here",
     "HL102": "A key is missing",
@@ -63,6 +64,7 @@ CODES: dict[str, str] = {
     "HL309": "An expression that reads nothing fails whenever it is evaluated",
     "HL310": "A node is read that does not run before the reader",
     "HL311": "A node is read that may not have run",
+    "HL312": "A text looks like an expression and is none",
     "HL320": "A schema is not a JSON Schema",
     "HL321": "A keyword is none of JSON Schema",
     "HL322": "A reference in a schema leads nowhere or out of it",
@@ -72,6 +74,7 @@ CODES: dict[str, str] = {
     "HL330": "A prompt is not a Jinja2 template",
     "HL331": "A prompt loads another file",
     "HL332": "A prompt wants a variable that is not passed",
+    "HL333": "A variable is passed that the prompt does not use",
     # effects, policies and secrets
     "HL401": "An irreversible tool would be tried again",
     "HL402": "A compensable tool without an `undo`, or the other way round",

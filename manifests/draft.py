@@ -27,6 +27,7 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905
 )
 _LINK = re.compile(r"\s*->\s*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(eq=False)
@@ -278,12 +279,22 @@ def _edges(written: shapes.Arrow | str, at: Place, problems: list[Problem]) -> I
         lead = len(written[start:end]) - len(written[start:end].lstrip())
         names.append((name, at.within(start + lead, max(end, start + lead + 1))))
         start = link.end() if link else end
-    if len(names) < 2 or not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name, _ in names):
-        fix = "write it like `a -> b`, or as `{from: a, to: b}`"
+    if len(names) < 2 or not all(_NAME.fullmatch(name) for name, _ in names):
+        fix = _several(names) or "write it like `a -> b`, or as `{from: a, to: b}`"
         problems.append(Problem("HL203", at, f"{written!r} is not an edge", "names joined by ->", fix))
         return
     for (source, from_at), (target, to_at) in pairwise(names):
         yield Edge(source, target, to_at, from_at, to_at)
+
+
+def _several(names: list[tuple[str, Place]]) -> str:
+    """The way out where a link of a chain is a list of names."""
+    links = [[name.strip() for name in text.strip("[]() ").split(",")] for text, _ in names]
+    if max(len(link) for link in links) == 1 or not all(_NAME.fullmatch(name) for link in links for name in link):
+        return ""
+    ways = [f"`- {start} -> {end}`" for starts, ends in pairwise(links) for start in starts for end in ends]
+    shown = ", ".join(ways[:6]) + (", …" if len(ways) > 6 else "")
+    return f"an edge leads from one node to one; write several: {shown}" if ways else ""
 
 
 def _ends_exist(edge: Edge, graph: Graph, problems: list[Problem]) -> bool:

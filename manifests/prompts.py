@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt's text, the variables it cannot do without, all it knows, and how many words it has in any case."""
+    """A prompt's text, its variables, and how many words it has in any case.
+
+    It cannot do without those it `needs` and takes all that it `knows`; it `mentions` these and names of its own.
+    """
 
     text: str
     at: Place
     needs: frozenset[str]
     knows: frozenset[str]
+    mentions: frozenset[str]
     least_words: int
 
     def place_of(self, variable: str) -> Place:
@@ -40,25 +44,47 @@ def environment() -> ImmutableSandboxedEnvironment:
 
 
 def read(text: str, at: Place, problems: list[Problem]) -> Prompt | None:
-    """The prompt, or a problem in the line where Jinja2 stumbles."""
+    """The prompt, or a problem at the tag where Jinja2 stumbles."""
     if "{{" not in text and "{%" not in text and "{#" not in text:
-        return Prompt(text, at, frozenset(), frozenset(), len(text.split()))
+        return Prompt(text, at, frozenset(), frozenset(), frozenset(), len(text.split()))
     from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
         tree = environment().parse(text)
+        _refuse_unknown(tree)
         environment().compile(tree)
     except TemplateSyntaxError as error:
-        where = _line(text, at, error.lineno)
-        message = f"the prompt is not Jinja2: {error.message}"
-        problems.append(Problem("HL330", where, message, "a Jinja2 template", "correct the template"))
+        from manifests.prompt_mistakes import explained
+
+        found = explained(error, text, environment())
+        message = f"the prompt is not Jinja2: {found.message}"
+        problems.append(Problem("HL330", at.within(found.start, found.end), message, found.expected, found.fix))
         return None
-    for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        where = _line(text, at, node.lineno)
-        message = "a prompt cannot load other files"
-        problems.append(Problem("HL331", where, message, "one text", "copy the other text into this one"))
+    if any(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))):
+        problems += _loads(text, at)
     knows = frozenset(meta.find_undeclared_variables(environment().parse(text)))
-    return Prompt(text, at, knows - _optional(tree), knows, _least_words(tree))
+    mentions = frozenset(name.name for name in tree.find_all(nodes.Name))
+    return Prompt(text, at, knows - _optional(tree), knows, mentions | knows, _least_words(tree))
+
+
+def _refuse_unknown(tree: nodes.Template) -> None:
+    """Inside of conditions Jinja2 itself would find out only when it renders."""
+    from jinja2 import TemplateSyntaxError, nodes
+
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        what, known = (
+            ("filter", environment().filters) if isinstance(node, nodes.Filter) else ("test", environment().tests)
+        )
+        if node.name not in known:
+            raise TemplateSyntaxError(f"No {what} named {node.name!r}.", node.lineno)
+
+
+def _loads(text: str, at: Place) -> list[Problem]:
+    from manifests.prompt_mistakes import tags_that_load
+
+    places = [at.within(*where) for where in tags_that_load(text)] or [at]
+    message, fix = "a prompt cannot load other files", "copy the other text into this one"
+    return [Problem("HL331", place, message, "one text", fix) for place in places]
 
 
 def _optional(tree: nodes.Template) -> frozenset[str]:
@@ -77,9 +103,3 @@ def _least_words(tree: nodes.Template) -> int:
     outputs = [node for node in tree.body if isinstance(node, nodes.Output)]
     texts = [part.data for node in outputs for part in node.nodes if isinstance(part, nodes.TemplateData)]
     return sum(len(text.split()) for text in texts)
-
-
-def _line(text: str, at: Place, line: int) -> Place:
-    start = sum(len(each) + 1 for each in text.split("\n")[: line - 1])
-    length = len(text.split("\n")[min(line, text.count("\n") + 1) - 1])
-    return at.within(start, start + max(length, 1))

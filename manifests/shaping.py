@@ -47,10 +47,23 @@ def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
         meant = _MEANT.fullmatch(problem.fix) if problem.code == "HL101" else None
         if meant:
             below.setdefault(meant[1], value)
+        elif _is_only_condition(source.data, path):
+            # Without any condition the edge would be wrong once more.
+            below["when"] = "true"
     try:
         return model.model_validate(data)
     except ValidationError:
         return None
+
+
+def _is_only_condition(data: Any, path: tuple[str | int, ...]) -> bool:
+    """Whether an edge of a decision says nothing else about when it is taken."""
+    if path[-1] not in ("when", "else") or path[-3:-2] != ("edges",):
+        return False
+    edge = _at(data, path[:-1])
+    source = _at(data, (*path[:-3], "nodes", str(edge.get("from"))))
+    decides = isinstance(source, dict) and "decision" in source
+    return decides and edge.keys() & {"when", "else", "on"} == {path[-1]}
 
 
 _MEANT = re.compile(r"did you mean '(\w+)'\?")
@@ -213,7 +226,9 @@ def _not_an_option(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
         return Problem("HL109", place, f"apiVersion {detail['input']!r} is not known here", API_VERSION, fix)
     value, expected = detail["input"], str(detail.get("ctx", {}).get("expected", ""))
     if expected == "True":
-        return Problem("HL103", place, f"{_quoted(value)} is not allowed here", "true", "write true, or remove the key")
+        alone = _is_only_condition(place.source.data, place.path)
+        fix = "write `else: true`, or `when: …` in its place" if alone else "remove the key"
+        return Problem("HL103", place, f"{_quoted(value)} is not allowed here", "true", fix)
     options = expected.replace(" or ", ", ").replace("'", "").split(", ")
     said = did_you_mean(value, options, "value") if isinstance(value, str) else f"use one of: {', '.join(options)}"
     return Problem("HL103", place, f"{_quoted(value)} is not allowed here", f"one of: {', '.join(options)}", said)
@@ -240,6 +255,11 @@ def _one_of(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
 
 def _bad_name(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
     value = str(detail["input"])
+    if place.path[-1] == "workflow" and ("/" in value or not value.strip(".")):
+        names = [part for part in value.split("/") if part.strip(".") and part != "workflow.yaml"]
+        fix = f"write {names[-1]}" if names else "name the folder of another bundle"
+        wanted = "the name of a bundle beside this one, without a path"
+        return Problem("HL104", place, f"{_quoted(value)} is a path, not the name of a workflow", wanted, fix)
     if detail.get("ctx", {}).get("pattern", "").startswith("^(\\S+ )"):
         message, wanted = f"{value!r} is not a cron line", "five fields: minute hour day month weekday"
         return Problem("HL104", place, message, wanted, 'write it like "0 6 * * 1-5"')
@@ -278,7 +298,10 @@ def _wrong_type(place: Place, detail: ErrorDetails, home: _Home) -> Problem:
         said = "is empty" if value is None else f"is {_quoted(value)}, not keys and values"
         fix = f"begin it with `apiVersion: {API_VERSION}`"
         return Problem("HL103", _start(place.source), f"the file {said}", "keys and values", fix)
-    return Problem("HL103", place, f"{_quoted(value)} is not {expected}", expected, _retyped(value, expected))
+    fix = _retyped(value, expected)
+    if place.path[-3:-2] == ("edges",) and place.path[-1] in ("from", "to") and isinstance(value, list):
+        fix = "write an edge for each; it leads from one node to one"
+    return Problem("HL103", place, f"{_quoted(value)} is not {expected}", expected, fix)
 
 
 def _retyped(value: object, expected: str) -> str:

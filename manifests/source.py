@@ -136,12 +136,16 @@ class Place:
 
     def _stretched(self, scalar: Scalar, start: int, end: int) -> tuple[Position, Position]:
         """At least one character wide, and behind the last one when the stretch starts there."""
-        stop = max(end, start + 1)
+        stop = min(max(end, start + 1), len(str(scalar.value)))
         first = last = None
-        for index, spelt in enumerate(islice(_spelt(self.source.lines, scalar), min(stop, len(str(scalar.value))))):
-            last = spelt
-            if index == start:
-                first = spelt
+        if scalar.style == "text":
+            first = _in_prose(self.source.text, start) if start < stop else None
+            last = _in_prose(self.source.text, stop - 1) if stop else None
+        else:
+            for index, spelt in enumerate(islice(_spelt(self.source.lines, scalar), stop)):
+                last = spelt
+                if index == start:
+                    first = spelt
         if last is None:
             return scalar.start, scalar.end
         line, column, size = last
@@ -170,17 +174,14 @@ _SPELLINGS = {
 }
 
 
+def _in_prose(text: str, offset: int) -> Spelt:
+    """Where a character of a file of prose stands; each spells itself."""
+    return text.count("\n", 0, offset), offset - text.rfind("\n", 0, offset) - 1, 1
+
+
 def _spelt(lines: list[str], scalar: Scalar) -> Iterator[Spelt]:
     """Where each character of a scalar's value stands in the file; a line break stands behind its line."""
-    if scalar.style == "text":
-        return _prose(lines)
     return _block(lines, scalar) if scalar.style in "|>" else _flow(lines, scalar)
-
-
-def _prose(lines: list[str]) -> Iterator[Spelt]:
-    for row, text in enumerate(lines):
-        for column in range(len(text) + 1):
-            yield row, column, 1
 
 
 def _flow(lines: list[str], scalar: Scalar) -> Iterator[Spelt]:

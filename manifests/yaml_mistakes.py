@@ -144,6 +144,9 @@ def explained(error: MarkedYAMLError, name: str, text: str) -> Problem:
 
 def _recognised(problem: str, context: str, text: str, opened: int, at: int) -> _Mistake:
     line = text[text.rfind("\n", 0, at) + 1 : at]
+    if text.startswith("->", at) and line.rstrip().endswith("]"):
+        fix = "write an edge for each, as in `- a -> c` and `- b -> c`"
+        return _Mistake("", "a list of nodes cannot stand in an edge", "names joined by ->", fix)
     if "expected ',' or" in problem:
         return _in_brackets(text, opened, at)
     if "cannot start any token" in problem:

@@ -207,6 +207,14 @@ class _Builder:
         if self._source.text.startswith("?", index - 1) and not self._source.text.startswith("?", index):
             # Inside brackets libyaml takes the '?' of `{?a: 1}` for a sign and drops it; in YAML 1.2 it is text.
             self._refuse("HL003", event, "a key cannot start with '?'", "a plain name before the ':'", "quote the key")
+        if tree.text == "<<" and tree.style == "plain":
+            self._refuse(
+                "HL017",
+                event,
+                "'<<' merges nothing here: YAML 1.2 has no merge keys",
+                "the keys themselves",
+                "write the keys out; quote '<<' if a key of this name is meant",
+            )
         earlier = mapping.entries.get(tree.text)
         if earlier is not None:
             line, column = earlier[0].start

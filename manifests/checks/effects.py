@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from manifests.analysis import Analysis
+from manifests.bundle import Defined
 from manifests.contracts import ToolContract
 from manifests.draft import Node
 from manifests.problems import Problem
 from manifests.shape import workflow as shapes
-from manifests.shape.policies import AgentPolicy
+from manifests.shape.policies import AgentPolicy, PoliciesFile
 from manifests.shape.tools import Permissions
 from manifests.source import Place
 
@@ -113,11 +114,40 @@ def agents_have_only_allowed_tools(found: Analysis) -> Iterator[Problem]:
             for index, tool in enumerate(contract.agent.tools if contract else ()):
                 reason = _denial(found, policy, tool)
                 if contract and reason:
-                    rule = (file.at / "agents" / name).key.span
                     message = f"policy denies {name!r} the tool {tool!r}: {reason}"
-                    expected = f"a tool that {rule.file}:{rule.line} allows"
-                    at = contract.defined.at / "tools" / index
-                    yield Problem("HL410", at, message, expected, "take it from the agent, or change the policy")
+                    at, fix = contract.defined.at / "tools" / index, "take it from the agent, or change the policy"
+                    yield Problem("HL410", at, message, _allowed(file, name), fix)
+
+
+def plans_run_only_allowed_tools(found: Analysis) -> Iterator[Problem]:
+    """What an agent may put into a plan it can use; other agents in the plan answer to policies of their own."""
+    plans = [(node, node.spec.plan.agent) for node in found.draft.nodes() if isinstance(node.spec, shapes.Plan)]
+    for file in found.draft.bundle.policies:
+        for node, name in plans:
+            policy = file.value.agents.get(name)
+            if policy is None:
+                continue
+            for template, tool in _calls(node):
+                reason = _denial(found, policy, tool)
+                if reason:
+                    message = f"policy denies {name!r} the tool {tool!r}, which it may plan with here: {reason}"
+                    fix = f"take {template.id!r} out of the templates, or change the policy"
+                    yield Problem("HL410", template.at / "tool", message, _allowed(file, name), fix)
+
+
+def _calls(node: Node) -> Iterator[tuple[Node, str]]:
+    """The tool nodes inside a node, but for those of plans inside it, which other agents make."""
+    for body in node.bodies:
+        for inner in body.nodes.values():
+            if isinstance(inner.spec, shapes.Tool):
+                yield inner, inner.spec.tool
+            elif not isinstance(inner.spec, shapes.Plan):
+                yield from _calls(inner)
+
+
+def _allowed(file: Defined[PoliciesFile], agent: str) -> str:
+    rule = (file.at / "agents" / agent).key.span
+    return f"a tool that {rule.file}:{rule.line} allows"
 
 
 def _denial(found: Analysis, policy: AgentPolicy, tool: str) -> str:
@@ -205,6 +235,7 @@ CHECKS = (
     nothing_for_good_is_tried_twice,
     nothing_is_undone_for_good,
     agents_have_only_allowed_tools,
+    plans_run_only_allowed_tools,
     tools_stay_within_policy,
     tools_may_do_what_they_do,
 )

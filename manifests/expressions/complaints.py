@@ -40,6 +40,8 @@ _WORDS = {
 _FIRST = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \||\nERROR: |\s*\[[A-Z_]+\]\s*\Z)", re.DOTALL)
 _TOO_DEEP = re.compile(r"recursion (?:limit|depth)")
 _EXPECTED = re.compile(r"(?:mismatched input|extraneous input) '(.*?)' expecting (.*)", re.DOTALL)
+# As in `${{ a.b }}`, or in a condition `{{ a.b }}`; what has a colon or a comma may be a map with another mistake.
+_BRACED = re.compile(r"\s*\{+\s*([^{}:,]*[^{}:,\s])\s*\}+\s*")
 _ESCAPE = re.compile(r"\\(?![abfnrtv?\"'`\\]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}).?")
 
 
@@ -64,6 +66,10 @@ def complaint(text: str, raw: str) -> Malformed:
     found = _FIRST.search(raw)
     if found is None:
         return Malformed(0, len(text), f"this does not parse: {_short(raw)}")
+    braced = _BRACED.fullmatch(text)
+    if braced is not None:
+        fix = f"take the inner braces away: {braced[1]}"
+        return Malformed(0, len(text), "an expression stands in no braces of its own", fix)
     offset = _offset(text, int(found[1]), int(found[2]))
     said = found[3].removeprefix("Syntax error: ")
     return _foreign(text, offset) or _plain(text, offset, said)

@@ -39,7 +39,11 @@ def random_bundle(seed: int, size: int) -> Files:
             "apiVersion": API,
             "agents": {
                 "writer": {"model": "scripted", "prompt": {"text": "Write about {{ topic }}."}},
-                "critic": {"model": "ladder", "prompt": {"text": "Find fault."}, "tools": ["title_case"]},
+                "critic": {
+                    "model": "ladder",
+                    "prompt": {"text": "Find fault with {{ topic }}."},
+                    "tools": ["title_case"],
+                },
             },
         },
         "models.yaml": {

@@ -79,7 +79,7 @@ def test_a_number_keeps_its_spelling() -> None:
 
 
 def test_keys_are_their_text() -> None:
-    assert parse_yaml("1: a\ntrue: b\nnull: c\n<<: d\n1.50: e\n99999999999999999999: f", "a.yaml").data == {
+    assert parse_yaml("1: a\ntrue: b\nnull: c\n'<<': d\n1.50: e\n99999999999999999999: f", "a.yaml").data == {
         "1": "a", "true": "b", "null": "c", "<<": "d", "1.50": "e", "99999999999999999999": "f",
     }  # fmt: skip
 
