@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from manifests.expressions import engine
 from manifests.expressions.complaints import complaint
+from manifests.expressions.syntax import plain_path
 from manifests.expressions.templates import Embedded, Part, is_whole, parts
 
 # CEL's quick way out of a value crashes the process on an optional inside an object; such texts take the slow one.
@@ -29,6 +31,9 @@ _PLAIN_WORDS = (
 )
 _OVERLOAD = re.compile(r"No matching overloads found : (?:\((\w+)\)\.)?([\w.@!?:\[\]<>=&|+\-*/%]+?)(?:\((.*)\))?$")
 _KINDS = {"int64": "int", "uint64": "uint", "null_type": "null", "map": "object", "bool": "bool"}
+
+
+Judge: TypeAlias = Callable[[str, Mapping[str, Any]], None]
 
 
 class ExpressionFailed(Exception):
@@ -56,33 +61,57 @@ class Evaluator:
     """Compiles each text once; holds nothing else, so one serves a whole worker."""
 
     def __init__(self) -> None:
-        self._programs: dict[str, _Program] = {}
+        self._programs: dict[str, _Program | tuple[str, ...]] = {}
 
     def evaluate(self, text: str, scope: Mapping[str, Any]) -> Any:
         """The expression's value as plain JSON; raises `ExpressionFailed`."""
         program = self._programs.get(text)
         if program is None:
-            program = self._programs[text] = _compiled(text, text)
-        return _value(program, scope)
+            program = self._programs[text] = _way(text) or _compiled(text, text)
+        return _followed(text, program, scope) if isinstance(program, tuple) else _value(program, scope)
 
     def render(self, template: Any, scope: Mapping[str, Any]) -> Any:
         """A value with every `${ … }` filled in; a string that is one expression takes that expression's value."""
         if isinstance(template, str):
-            return self._filled(template, scope) if "${" in template else template
+            return self.filled(template, scope) if "${" in template else template
         if isinstance(template, Mapping):
             return {key: self.render(below, scope) for key, below in template.items()}
         if isinstance(template, list):
             return [self.render(below, scope) for below in template]
         return template
 
-    def _filled(self, template: str, scope: Mapping[str, Any]) -> Any:
+    def filled(self, template: str, scope: Mapping[str, Any], judge: Judge | None = None) -> Any:
+        """A text with its expressions in place; `judge` may refuse an expression that is more than a way to a value."""
         found = parts(template)
         if is_whole(found):
-            return self._part(found[0], scope)
-        return "".join(as_text(self._part(part, scope)) for part in found)
+            return self._part(found[0], scope, judge if _way(found[0].text) is None else None)
+        return "".join(as_text(self._part(part, scope, judge)) for part in found)
 
-    def _part(self, part: Part, scope: Mapping[str, Any]) -> Any:
-        return self.evaluate(part.text, scope) if isinstance(part, Embedded) else part.text
+    def _part(self, part: Part, scope: Mapping[str, Any], judge: Judge | None) -> Any:
+        if not isinstance(part, Embedded):
+            return part.text
+        if judge is not None:
+            judge(part.text, scope)
+        return self.evaluate(part.text, scope)
+
+
+@lru_cache(maxsize=8192)
+def _way(text: str) -> tuple[str, ...] | None:
+    """The names of `a.b.c`, and None for every other expression."""
+    return plain_path(text.strip())
+
+
+def _followed(text: str, way: tuple[str, ...], scope: Mapping[str, Any]) -> Any:
+    """A value that is only looked up does not go through CEL, which would copy all that it stands in."""
+    value: Any = scope
+    for name in way:
+        if not isinstance(value, Mapping):
+            raise ExpressionFailed(text, "a field is read from a value that has none")
+        if name not in value:
+            what = f"there is no {name!r} here" if value is scope else f"there is no field {name!r}"
+            raise ExpressionFailed(text, what)
+        value = value[name]
+    return value
 
 
 def as_text(value: Any) -> str:

@@ -19,7 +19,6 @@ _STRANGE = re.compile("[\x00\ud800-\udfff]")
 NESTED_LOOPS = 2
 # A name and a few of its fields: more than half of all expressions, told without asking CEL.
 _FIELDS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,8}")
-_WORD = re.compile("[A-Za-z0-9_]+")
 _NO_NAMES = RESERVED - {engine.LOOP}
 
 
@@ -44,19 +43,25 @@ class Expression:
 def parse(text: str) -> Expression:
     """Raises `Malformed`."""
     _refuse_unreadable(text)
-    found = _fields(text) if _FIELDS.fullmatch(text) else None
-    return found or _parsed(text)
+    words = plain_path(text)
+    return _parsed(text) if words is None else _selected(text, words)
 
 
-def _fields(text: str) -> Expression | None:
-    """`name.field.field`, unless one of them is a word of the language."""
-    root: Node | None = None
-    for word in _WORD.finditer(text):
-        name = word.group()
-        if name in _NO_NAMES:
-            return None
-        root = Ident(name, 0) if root is None else Select(root, name, False, word.start())
-    return None if root is None else Expression(text, root)
+def plain_path(text: str) -> tuple[str, ...] | None:
+    """The words of `name.field.field`, unless one of them is a word of the language."""
+    if not _FIELDS.fullmatch(text):
+        return None
+    words = tuple(text.split("."))
+    return None if _NO_NAMES.intersection(words) else words
+
+
+def _selected(text: str, words: tuple[str, ...]) -> Expression:
+    root: Node = Ident(words[0], 0)
+    at = len(words[0]) + 1
+    for word in words[1:]:
+        root = Select(root, word, False, at)
+        at += len(word) + 1
+    return Expression(text, root)
 
 
 def _parsed(text: str) -> Expression:

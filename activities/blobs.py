@@ -1,0 +1,122 @@
+"""Values that are too large for a history: kept by their hash, and referred to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from activities.contracts import BLOB
+from activities.failing import Failing
+
+# An output above this travels as a reference; what expressions read of it stays with it, up to a limit of its own.
+INLINE_BYTES = 16 * 1024
+FIELDS_BYTES = 128 * 1024
+LARGEST = 256 * 1024 * 1024
+JSON = "application/json"
+
+
+class BlobStore(Protocol):
+    """Bytes by their sha256: writing twice is writing once, and nothing ever changes."""
+
+    def put(self, data: bytes) -> str: ...
+
+    def get(self, sha256: str) -> bytes:
+        """Raises `KeyError` when there is no such blob."""
+        ...
+
+
+class FileBlobs:
+    """A folder; a blob appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._path(sha256)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(name, path)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        try:
+            return self._path(sha256).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+
+    def _path(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256
+
+
+class Keeper:
+    """Puts large outputs away on the way into a run, and brings them back on the way out."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self.blobs = blobs
+
+    def put_away(self, output: Any, keep: list[str] | None) -> Any:
+        """The output itself when it is small, else a reference with the fields in `keep` beside it."""
+        data = encoded(output)
+        if len(data) <= INLINE_BYTES:
+            return output
+        if len(data) > LARGEST:
+            raise Failing("input", f"an output of {len(data):,} bytes; at most {LARGEST:,} can be kept")
+        kept: dict[str, Any] = {BLOB: self._reference(data)}
+        for path in keep or ():
+            if path and isinstance(output, dict):
+                _copy(output, kept, path.split("."), self)
+        return kept
+
+    def put_field_away(self, value: Any) -> Any:
+        data = encoded(value)
+        return value if len(data) <= FIELDS_BYTES else {BLOB: self._reference(data)}
+
+    def _reference(self, data: bytes) -> dict[str, Any]:
+        sha256 = self.blobs.put(data)
+        return {"uri": f"blob:{sha256}", "sha256": sha256, "size": len(data), "media": JSON}
+
+    def brought_back(self, value: Any) -> Any:
+        """The value with every reference replaced by what it refers to."""
+        if isinstance(value, dict):
+            if BLOB in value:
+                return self._fetched(value[BLOB])
+            return {key: self.brought_back(below) for key, below in value.items()}
+        if isinstance(value, list):
+            return [self.brought_back(below) for below in value]
+        return value
+
+    def _fetched(self, reference: dict[str, Any]) -> Any:
+        try:
+            return json.loads(self.blobs.get(reference["sha256"]))
+        except KeyError:
+            said = f"the value {reference.get('sha256', '?')[:12]} is not in this worker's blob store"
+            raise Failing("engine", f"{said}: do all workers share one?") from None
+
+
+def _copy(source: dict[str, Any], target: dict[str, Any], path: list[str], keeper: Keeper) -> None:
+    """Copies one field, with the objects that it stands in."""
+    for name in path[:-1]:
+        below = source.get(name)
+        if not isinstance(below, dict):
+            break
+        source, target = below, target.setdefault(name, {})
+    else:
+        if path[-1] in source:
+            target[path[-1]] = keeper.put_field_away(source[path[-1]])
+
+
+def encoded(value: Any) -> bytes:
+    """A value as the bytes of its JSON; raises `Failing` for what is no JSON."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8", "surrogatepass")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Failing("json_syntax", f"the output is not JSON: {error}") from None

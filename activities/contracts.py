@@ -1,0 +1,171 @@
+"""What workflows and activities say to each other: one model in, one model out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Json: TypeAlias = Any
+# Marks a value that is kept outside of the run; what expressions read of it stands beside the mark.
+BLOB = "$blob"
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Usage(Message):
+    """What a call has used; it comes back with every result and with every failure."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: str = "0"
+
+
+# --- the first thing a run does
+
+
+class PinRequest(Message):
+    """Which plan: the one of this hash, or else the one that the type's name stands for now."""
+
+    type: str
+    input: Json = None
+    plan: str | None = None
+    is_part: bool = False
+
+
+class Pinned(Message):
+    """The plan (or only its hash, when it is large), and what of the worker's set-up a run depends on.
+
+    `input` is there when validation changed it, by filling in defaults.
+    """
+
+    sha256: str
+    plan: Json = None
+    input: Json = None
+    heartbeat_ms: int
+    lost_attempts: int
+    search_attributes: bool
+
+
+# --- what nodes do
+
+
+class Call(Message):
+    """What all calls carry: whose they are, and the key by which the world knows a repeated one.
+
+    `number` counts the calls of one agent or tool in a run, from 0.
+    """
+
+    plan: str
+    node: str
+    key: str
+    number: int = 0
+    tenant: str = ""
+    keep: list[str] | None = None
+
+
+class ModelCall(Call):
+    """One call of a model: the agent's prompt with these variables, or the transcript and what came since."""
+
+    agent: str
+    model: str
+    variables: dict[str, Json] = {}
+    transcript: str | None = None
+    results: list[ToolResult] = []
+    messages: list[Json] = []
+    max_output: int
+
+
+class ToolCalled(Message):
+    id: str
+    tool: str
+    arguments: dict[str, Json] = {}
+
+
+class ToolResult(Message):
+    id: str
+    tool: str
+    output: Json = None
+    error: str | None = None
+
+
+class ModelAnswer(Message):
+    """An output in contract, or tool calls to make first."""
+
+    output: Json = None
+    calls: list[ToolCalled] = []
+    transcript: str | None = None
+    usage: Usage = Usage()
+
+
+class ToolCall(Call):
+    tool: str
+    arguments: dict[str, Json] = {}
+
+
+class Recall(Call):
+    source: Literal["store", "profile", "layer"]
+    name: str
+    arguments: dict[str, Json] = {}
+
+
+class Remember(Call):
+    store: str
+    arguments: dict[str, Json] = {}
+
+
+class Emit(Call):
+    plugin: str
+    message: Json = None
+
+
+class Result(Message):
+    output: Json = None
+    usage: Usage = Usage()
+
+
+# --- several local steps in one go
+
+
+class Step(Message):
+    """A pure tool; `arguments` still hold expressions, over the scope and the steps before."""
+
+    node: str
+    tool: str
+    arguments: dict[str, Json] = {}
+    timeout_ms: int
+    keep: list[str] | None = None
+
+
+class Segment(Message):
+    plan: str
+    scope: dict[str, Json] = {}
+    steps: list[Step]
+
+
+class Failure(Message):
+    category: str
+    message: str
+
+
+class Done(Message):
+    """What the steps gave, in order; the first that failed ends the segment, and so does the time when it is up."""
+
+    outputs: list[Json]
+    failure: Failure | None = None
+
+
+# --- a graph that an agent proposes
+
+
+class Proposal(Message):
+    plan: str
+    node: str
+    graph: Json
+
+
+class Proposed(Message):
+    sha256: str
+    name: str

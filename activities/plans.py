@@ -1,0 +1,141 @@
+"""Which plan a run carries out: found by name or by hash, its input judged, and pinned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+
+from activities.blobs import BlobStore
+from activities.contracts import Pinned, PinRequest
+from activities.failing import Failing
+from manifests.compiler import compile_bundle
+from manifests.plan import Plan, loaded
+from manifests.problems import Refused, did_you_mean
+from manifests.values import completed, misfit, out_of_range
+
+INLINE_PLAN = 64 * 1024
+
+
+class Plans:
+    """The plans of some bundles, always as they are now, and every plan that was ever run, by its hash."""
+
+    def __init__(self, blobs: BlobStore, folders: list[Path]) -> None:
+        self.blobs = blobs
+        self._folders = folders
+        self._compiled: dict[Path, tuple[object, Plan]] = {}
+        self._known: dict[str, Plan] = {}
+
+    def by_hash(self, sha256: str) -> Plan:
+        """Raises `KeyError`."""
+        if sha256 not in self._known:
+            self._known[sha256] = loaded(self.blobs.get(sha256))
+        return self._known[sha256]
+
+    def add(self, plan: Plan) -> str:
+        """Keeps a plan and those of its children, so that runs find them by their hash."""
+        sha256 = self.blobs.put(plan.canonical())
+        self._known[sha256] = plan
+        for child in plan.children.values():
+            self.add(child)
+        return sha256
+
+    def by_name(self, name: str) -> Plan:
+        """The plan of the bundle with this name, compiled again when a file of it has changed; raises `Failing`."""
+        bundles = self._bundles()
+        folder = next((each for each in bundles if each.name == name), None)
+        for each in [folder] if folder else []:
+            plan = self._plan(each)
+            if plan.name == name:
+                return plan
+        names = {self._plan_name(each): each for each in bundles}
+        if name in names:
+            return self._plan(names[name])
+        known = sorted(each for each in names if each)
+        where = ", ".join(str(each) for each in self._folders) or "no folder"
+        raise Failing("input", f"no manifest {name!r} in {where}; {did_you_mean(name, known, 'manifest')}")
+
+    def _bundles(self) -> list[Path]:
+        found: list[Path] = []
+        for folder in self._folders:
+            if (folder / "workflow.yaml").is_file():
+                found.append(folder)
+            else:
+                found += [path.parent for path in sorted(folder.glob("*/workflow.yaml"))]
+        return found
+
+    def _plan_name(self, folder: Path) -> str:
+        try:
+            return self._plan(folder).name
+        except Failing:
+            return ""
+
+    def _plan(self, folder: Path) -> Plan:
+        state = _state(folder)
+        known = self._compiled.get(folder)
+        if known is not None and known[0] == state:
+            return known[1]
+        try:
+            plan = compile_bundle(folder).plan
+        except Refused as refused:
+            first = refused.problems[0]
+            where = f"{first.span.file}:{first.span.line}:{first.span.column}"
+            raise Failing("input", f"{folder} does not compile: {where}: {first.message} ({first.fix})") from None
+        self.add(plan)
+        self._compiled[folder] = (state, plan)
+        return plan
+
+
+def _state(folder: Path) -> object:
+    """Changes when a file of the bundle, or of a bundle beside it, does."""
+    bundles = {folder, *(path.parent for path in folder.parent.glob("*/workflow.yaml"))}
+    files = sorted(path for bundle in bundles for path in bundle.rglob("*") if path.is_file())
+    return [(str(path), stat.st_mtime_ns, stat.st_size) for path in files if (stat := path.stat())]
+
+
+class PlanActivities:
+    def __init__(self, plans: Plans, *, heartbeat_ms: int, lost_attempts: int, search_attributes: bool) -> None:
+        self._plans = plans
+        self._facts: dict[str, Any] = {
+            "heartbeat_ms": heartbeat_ms,
+            "lost_attempts": lost_attempts,
+            "search_attributes": search_attributes,
+        }
+
+    @activity.defn(name="plans.pin")
+    async def pin(self, request: PinRequest) -> Pinned:
+        plan = await asyncio.to_thread(self._found, request)
+        given = None if request.is_part else _judged(plan, request.input)
+        text = plan.canonical()
+        inline = json.loads(text) if len(text) <= INLINE_PLAN else None
+        return Pinned(sha256=plan.sha256, plan=inline, input=given, **self._facts)
+
+    def _found(self, request: PinRequest) -> Plan:
+        if request.plan is None:
+            return self._plans.by_name(request.type)
+        try:
+            plan = self._plans.by_hash(request.plan)
+        except KeyError:
+            plan = self._plans.by_name(request.type)
+            if not plan.sha256.startswith(request.plan):
+                raise Failing(
+                    "input", f"no plan {request.plan[:12]} here: {request.type!r} is {plan.sha256[:12]} now"
+                ) from None
+        if plan.name != request.type:
+            raise Failing(
+                "input", f"the plan {request.plan[:12]} is of {plan.name!r}, and the run is of {request.type!r}"
+            )
+        return plan
+
+
+def _judged(plan: Plan, given: Any) -> Any:
+    """The input with its defaults, or None when it is complete as it is; raises `Failing`."""
+    value = {} if given is None else given
+    filled = completed(plan.input, value)
+    wrong = misfit(plan.input, filled) or out_of_range(filled)
+    if wrong:
+        raise Failing("input", f"the input of {plan.name!r} does not fit: {wrong}")
+    return filled if filled != given else None

@@ -1,0 +1,57 @@
+"""What surrounds every activity: signs of life, an end to what takes too long, and a category for every error."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.failing import Failing
+
+# The server waits this much longer than the activity itself, which can say better what it was doing.
+GRACE = timedelta(seconds=5)
+
+
+class Watching(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Watched(next)
+
+
+class _Watched(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        beating = asyncio.create_task(_beat())
+        try:
+            async with asyncio.timeout(_time()):
+                return await super().execute_activity(input)
+        except TimeoutError:
+            raise Failing("timeout", f"it took longer than {_time():g} s") from None
+        except (ApplicationError, CancelledError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            activity.logger.exception("an activity failed in a way that it does not know")
+            raise Failing("engine", f"{type(error).__name__}: {error}") from error
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+
+def _time() -> float | None:
+    """How long a try may take: its timeout on the server, without the grace."""
+    info = activity.info()
+    limit = info.start_to_close_timeout
+    if limit is None:
+        return None
+    return limit.total_seconds() if info.is_local else max(0.001, (limit - GRACE).total_seconds())
+
+
+async def _beat() -> None:
+    limit = activity.info().heartbeat_timeout
+    while limit is not None:
+        activity.heartbeat()
+        await asyncio.sleep(limit.total_seconds() / 3)

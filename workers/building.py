@@ -1,0 +1,151 @@
+"""Workers, put together the same way in production, tests and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior
+from temporalio.worker import (
+    Replayer,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkerDeploymentVersion,
+)
+
+from activities.blobs import BlobStore, FileBlobs, Keeper
+from activities.memory import MemoryActivities
+from activities.models.calls import ModelActivities
+from activities.plans import PlanActivities, Plans
+from activities.plugins import PluginActivities
+from activities.script import Effects, Script
+from activities.tools.calls import ToolActivities
+from activities.watching import Watching
+from manifests.shape.scenario import ScenarioFile
+from workers.attributes import registered
+from workers.settings import Settings
+from workers.version import build_id
+from workflows.chart import SHELF
+from workflows.run import ManifestRun
+
+Role: TypeAlias = Literal["run", "models", "tools", "memory"]
+ROLES: tuple[Role, ...] = ("run", "models", "tools", "memory")
+# A worker that dies holds its runs for as long as this before another one gets them.
+STICKY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the activities of one process share."""
+
+    settings: Settings
+    blobs: BlobStore
+    plans: Plans
+    keeper: Keeper
+    script: Script | None
+
+
+def world(settings: Settings) -> World:
+    blobs = FileBlobs(settings.home / "blobs")
+    return World(settings, blobs, Plans(blobs, list(settings.bundles)), Keeper(blobs), _script(settings))
+
+
+def _script(settings: Settings) -> Script | None:
+    if settings.script is None:
+        return None
+    from manifests.reading import read_yaml
+
+    data = read_yaml(settings.script, str(settings.script)).data
+    effects = settings.effects or settings.home / "effects.jsonl"
+    return Script(ScenarioFile.model_validate(data), Effects(effects))
+
+
+async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, **more: Any) -> list[Worker]:
+    """One worker for each queue that these roles serve."""
+    workers: list[Worker] = []
+    for role in roles:
+        if role == "run":
+            workers.append(await _run_worker(client, shared, more))
+        else:
+            workers += [
+                _worker(client, queue, _activities(role, shared), shared, more) for queue in _queues(role, shared)
+            ]
+    return workers
+
+
+async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Worker:
+    settings = shared.settings
+    SHELF.fetch = shared.blobs.get
+    pinning = PlanActivities(
+        shared.plans,
+        heartbeat_ms=settings.heartbeat_ms,
+        lost_attempts=settings.lost_attempts,
+        search_attributes=await registered(client),
+    )
+    tools = ToolActivities(shared.plans, shared.keeper, shared.script)
+    options: dict[str, Any] = {"max_cached_workflows": settings.cached_runs, **more}
+    return _worker(
+        client, settings.queue, [pinning.pin, tools.segment], shared, options,
+        workflows=[ManifestRun], workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_workflow_tasks=settings.runs, **_versioning(settings),
+    )  # fmt: skip
+
+
+def _worker(
+    client: Client, queue: str, activities: list[Callable[..., Any]], shared: World, more: dict[str, Any], **own: Any
+) -> Worker:
+    settings = shared.settings
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=activities,
+        interceptors=[Watching()],
+        max_concurrent_activities=settings.activities,
+        graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        **{**own, **more},
+    )
+
+
+def _queues(role: Role, shared: World) -> list[str]:
+    match role:
+        case "models":
+            return [f"haulage.models.{pool}" for pool in shared.settings.pool]
+        case _:
+            return [f"haulage.{role}"]
+
+
+def _activities(role: Role, shared: World) -> list[Callable[..., Any]]:
+    match role:
+        case "models":
+            return [ModelActivities(shared.plans, shared.keeper, shared.script).call]
+        case "tools":
+            tools = ToolActivities(shared.plans, shared.keeper, shared.script)
+            return [tools.call, PluginActivities(shared.plans, shared.script).emit]
+        case _:
+            memory = MemoryActivities(shared.script)
+            return [memory.recall, memory.remember]
+
+
+def _versioning(settings: Settings) -> dict[str, Any]:
+    """With a deployment named, a run stays with the code that it started on."""
+    if settings.deployment is None:
+        return {"build_id": build_id()}
+    version = WorkerDeploymentVersion(settings.deployment, build_id())
+    pinned = VersioningBehavior.PINNED
+    return {"deployment_config": WorkerDeploymentConfig(version, True, pinned)}
+
+
+def build_replayer() -> Replayer:
+    """Judges recorded histories by the workflow code of today."""
+    from temporalio.contrib.pydantic import pydantic_data_converter
+
+    return Replayer(
+        workflows=[ManifestRun],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=pydantic_data_converter,
+    )

@@ -1,0 +1,29 @@
+"""The settings of a process, read once; nobody else looks at the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`HAULAGE_…`; how to reach Temporal is Temporal's own to say (`TEMPORAL_ADDRESS`, profiles, TLS)."""
+
+    model_config = SettingsConfigDict(env_prefix="HAULAGE_", frozen=True, extra="ignore")
+
+    queue: str = Field("haulage", description="Task queue of the runs.")
+    bundles: list[Path] = Field([Path("manifests/catalog")], description="Bundles, or folders of bundles.")
+    home: Path = Field(Path(".haulage"), description="Where plans, blobs and the embedded server's data are kept.")
+    heartbeat_ms: int = Field(10_000, ge=500, description="A worker that is silent for so long is taken for lost.")
+    lost_attempts: int = Field(10, ge=1, description="How often a call is given out again when its worker is lost.")
+    runs: int = Field(200, ge=1, description="Workflow tasks that a worker works on at once.")
+    activities: int = Field(100, ge=1, description="Activities that a worker works on at once.")
+    cached_runs: int = Field(1_000, ge=0, description="Runs that a worker keeps in memory.")
+    drain_s: float = Field(30.0, ge=0, description="How long a worker that stops waits for what is under way.")
+    pool: list[str] = Field(["default"], description="Pools that a `models` worker serves.")
+    deployment: str | None = Field(None, description="Name of the worker deployment; runs are pinned to its version.")
+    script: Path | None = Field(None, description="A scenario that answers for models, tools and memories.")
+    effects: Path | None = Field(None, description="Where a script writes down what it did.")
+    health: str | None = Field(None, description="Address for health checks, as `host:port`.")

@@ -1,0 +1,115 @@
+"""What a run may spend and has spent, over its branches, children, tries and continuations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from manifests.plan import Budget
+from workflows.failures import Failed
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """An amount of everything that is counted."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: Decimal = ZERO
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"calls": self.calls, "tokens": self.tokens, "usd": str(self.usd)}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Spent:
+        return cls(data.get("calls", 0), data.get("tokens", 0), Decimal(data.get("usd", "0")))
+
+
+class Ledger:
+    """Reserves before a call and settles after it, so that branches that run side by side cannot overspend together."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.calls = budget.calls
+        self.tokens = budget.tokens
+        self.usd = None if budget.usd is None else Decimal(budget.usd)
+        self.spent = Spent()
+        self.reserved = Spent()
+        self.open_handed = False
+        self._seen: dict[str, Spent] = {}
+
+    def reserve(self, wanted: Spent) -> Spent:
+        """Sets an amount aside; raises `Failed` when it is not there."""
+        said = self._overrun(self.spent + self.reserved + wanted, wanted)
+        if said and not self.open_handed:
+            raise Failed("budget", said)
+        self.reserved += wanted
+        return wanted
+
+    def settle(self, reserved: Spent, used: Spent) -> None:
+        self.reserved -= reserved
+        self.spent += used
+
+    def saw(self, name: str, used: Spent) -> None:
+        """Remembers the dearest call under a name, for the next reservation."""
+        before = self.seen(name)
+        self._seen[name] = Spent(1, max(before.tokens, used.tokens), max(before.usd, used.usd))
+
+    def seen(self, name: str) -> Spent:
+        return self._seen.get(name, Spent())
+
+    def _overrun(self, after: Spent, wanted: Spent) -> str:
+        """Why the budget does not allow this; what costs nothing is allowed also when all of it is spent."""
+        if self.calls is not None and after.calls > self.calls:
+            return f"the budget has {self.calls} calls, and this would be one more"
+        if self.tokens is not None and wanted.tokens and after.tokens > self.tokens:
+            return f"{self.spent.tokens:,} of {self.tokens:,} tokens are spent"
+        if self.usd is not None and wanted.usd and after.usd > self.usd:
+            return f"${self.spent.usd} of ${self.usd} are spent"
+        return ""
+
+    def lease(self, shares: int) -> tuple[Spent, Budget]:
+        """A part of what is left, for a child run that counts for itself."""
+        left = self.left()
+        shares = max(1, shares)
+        calls = None if left.calls is None else left.calls // shares
+        tokens = None if left.tokens is None else left.tokens // shares
+        usd = None if left.usd is None else Decimal(left.usd) / shares
+        if calls == 0 or tokens == 0 or usd == 0:
+            raise Failed("budget", "nothing is left of the budget for another run")
+        lease = Spent(calls or 0, tokens or 0, usd or ZERO)
+        self.reserved += lease
+        return lease, Budget(calls=calls, tokens=tokens, usd=None if usd is None else str(usd))
+
+    def left(self) -> Budget:
+        used = self.spent + self.reserved
+        return Budget(
+            calls=None if self.calls is None else max(0, self.calls - used.calls),
+            tokens=None if self.tokens is None else max(0, self.tokens - used.tokens),
+            usd=None if self.usd is None else str(max(ZERO, self.usd - used.usd)),
+        )
+
+    def extend(self, more: Spent) -> None:
+        self.calls = None if self.calls is None else self.calls + more.calls
+        self.tokens = None if self.tokens is None else self.tokens + more.tokens
+        self.usd = None if self.usd is None else self.usd + more.usd
+
+    def as_json(self) -> dict[str, Any]:
+        usd = None if self.usd is None else str(self.usd)
+        caps = {"calls": self.calls, "tokens": self.tokens, "usd": usd}
+        return {"caps": caps, "spent": self.spent.as_json(), "reserved": self.reserved.as_json()}
+
+    def load(self, data: dict[str, Any]) -> None:
+        caps = data["caps"]
+        self.calls, self.tokens = caps["calls"], caps["tokens"]
+        self.usd = None if caps["usd"] is None else Decimal(caps["usd"])
+        self.spent = Spent.of(data["spent"])

@@ -1,0 +1,199 @@
+"""The one way from a run to the world: activities and child runs, counted, bounded and understood when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError, FailureError
+from temporalio.workflow import ActivityCancellationType
+
+from activities.contracts import Pinned
+from manifests import plan as plans
+from workflows.failures import Failed, understood
+from workflows.walk import Walk
+
+if TYPE_CHECKING:
+    from workflows.interpreter import Interpreter
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+# An activity ends itself when its time is up; this much later the server takes it for hung.
+GRACE = timedelta(seconds=5)
+# The commands of one workflow task travel in one message of at most 4 MB.
+MOST_BYTES_AT_ONCE = 2_000_000
+
+
+class Calls:
+    def __init__(self, run: Interpreter, pinned: Pinned) -> None:
+        self._run = run
+        self._heartbeat = timedelta(milliseconds=pinned.heartbeat_ms)
+        # Only what no worker has answered is tried again by Temporal; a failed try is the plan's to repeat.
+        self._lost = RetryPolicy(
+            initial_interval=timedelta(milliseconds=100),
+            maximum_interval=timedelta(seconds=10),
+            maximum_attempts=pinned.lost_attempts,
+            non_retryable_error_types=["TemporalTimeout:StartToClose"],
+        )
+        self._slots = asyncio.Semaphore(run.plan.parallel)
+        self.numbers: dict[str, int] = {}
+        self._sent = (0, 0)
+        self.busy = 0
+
+    def number(self, name: str) -> int:
+        """How many calls of this agent or tool came before."""
+        number = self.numbers.get(name, 0)
+        self.numbers[name] = number + 1
+        return number
+
+    def key(self, walk: Walk, node: plans.Node) -> str:
+        """The same for every try and after every crash, and of no other node, iteration or run."""
+        return f"{workflow.info().first_execution_run_id}/{walk.at(node)}"
+
+    def call(self, walk: Walk, node: plans.Node, number: int, key: str = "") -> dict[str, Any]:
+        """What every request says of where it comes from."""
+        return {
+            "plan": self._run.sha256,
+            "node": walk.at(node),
+            "key": key or self.key(walk, node),
+            "number": number,
+            "tenant": self._run.options.tenant,
+            "keep": self._run.plan.projections.get(node.path),
+        }
+
+    async def activity(
+        self,
+        node: plans.Node,
+        name: str,
+        request: BaseModel,
+        gives: type[M],
+        *,
+        queue: str | None,
+        id: str,
+        summary: str,
+    ) -> M:
+        """One try on a queue; raises `Failed`."""
+        await self._room_for(request)
+        time = timedelta(milliseconds=self._time(node))
+        async with self._slots:
+            with self.at_work():
+                try:
+                    result: M = await workflow.execute_activity(
+                        name,
+                        request,
+                        result_type=gives,
+                        task_queue=queue,
+                        start_to_close_timeout=time + GRACE,
+                        heartbeat_timeout=self._heartbeat,
+                        retry_policy=self._lost,
+                        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                        activity_id=id,
+                        summary=summary,
+                        priority=self._priority(node),
+                    )
+                except ActivityError as error:
+                    raise understood(error) from error
+        return result
+
+    async def local(
+        self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str
+    ) -> M:
+        """One try in the worker that runs the workflow; raises `Failed`."""
+        with self.at_work():
+            try:
+                result: M = await workflow.execute_local_activity(
+                    name,
+                    request,
+                    result_type=gives,
+                    start_to_close_timeout=time,
+                    retry_policy=RetryPolicy(maximum_attempts=3),
+                    activity_id=id,
+                    summary=summary,
+                )
+            except ActivityError as error:
+                raise understood(error) from error
+        return result
+
+    async def child(self, node: plans.Node, type: str, id: str, args: list[Any], *, summary: str) -> Any:
+        """A child run to its end; raises `Failed`."""
+        async with self._slots:
+            with self.at_work():
+                try:
+                    return await workflow.execute_child_workflow(
+                        type,
+                        args=args,
+                        id=id,
+                        static_summary=summary,
+                        priority=self._priority(node),
+                        cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    )
+                except FailureError as error:
+                    raise understood(error) from error
+
+    async def laddered(self, node: plans.Node, attempt: Callable[[int], Awaitable[T]]) -> T:
+        """Tries, waits and tries again, as the plan says; the last failure is the node's."""
+        number = 1
+        while True:
+            try:
+                return await attempt(number)
+            except Failed as failure:
+                failure.attempt = number
+                if not await self.try_again(node, number, failure):
+                    raise
+            number += 1
+
+    async def try_again(self, node: plans.Node, number: int, failure: Failed) -> bool:
+        """Whether the plan has another try after this one; if so, it is time for it now."""
+        ladder = node.retry
+        if ladder is None or number >= ladder.attempts or failure.category not in ladder.on:
+            return False
+        wait = timedelta(milliseconds=min(ladder.initial_ms * ladder.backoff ** (number - 1), ladder.max_ms))
+        if failure.retry_after is not None:
+            wait = max(wait, failure.retry_after)
+        summary = f"{node.id}: try {number + 1} of {ladder.attempts} after {failure.category}"
+        with self.at_work():
+            await workflow.sleep(wait, summary=summary)
+        return True
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While this lasts the run cannot be handed on, and its working time goes by."""
+        self.busy += 1
+        self._run.clock.works(1)
+        try:
+            yield
+        finally:
+            self.busy -= 1
+            self._run.clock.works(-1)
+
+    def _time(self, node: plans.Node) -> int:
+        own = node.timeout_ms or 60_000
+        left = self._run.clock.left_ms()
+        if left is not None and left <= 0:
+            raise Failed("budget", "the time of the run is spent")
+        return own if left is None else max(1, min(own, left))
+
+    def _priority(self, node: plans.Node) -> Priority:
+        asked = self._run.options.priority
+        key = node.priority if asked is None or node.priority != 3 else asked
+        return Priority(priority_key=key, fairness_key=self._run.options.tenant or None)
+
+    async def _room_for(self, request: BaseModel) -> None:
+        """Many large requests do not fit into the message of one workflow task: later ones wait for the next."""
+        size = len(request.model_dump_json())
+        while True:
+            task, sent = self._sent
+            now = workflow.info().get_current_history_length()
+            if task != now:
+                sent = 0
+            if not sent or sent + size <= MOST_BYTES_AT_ONCE:
+                self._sent = (now, sent + size)
+                return
+            await workflow.sleep(timedelta(milliseconds=1), summary="the next message")

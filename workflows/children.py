@@ -1,0 +1,70 @@
+"""Child runs: sub-workflows, and parts of a large map. Each gets a share of what is left, and says what it spent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
+
+from manifests import plan as plans
+from workflows.budget import Spent
+from workflows.failures import Failed
+from workflows.walk import Walk
+
+if TYPE_CHECKING:
+    from workflows.interpreter import Interpreter
+
+
+async def sub_run(
+    run: Interpreter, walk: Walk, node: plans.Node, name: str, given: Any, key: str, shares: int = 1
+) -> Any:
+    """A run of another manifest; what it gives."""
+    child = run.plan.children[name]
+    return await child_run(run, walk, node, child.name, child.sha256, given, key, shares)
+
+
+async def child_run(
+    run: Interpreter, walk: Walk, node: plans.Node, type: str, sha256: str, given: Any, key: str, shares: int = 1
+) -> Any:
+    if given is not None and not isinstance(given, dict):
+        raise Failed("input", f"the input of a run is an object, and this is {json.dumps(given)[:80]}")
+    return await _started(run, node, type, given, {"plan": sha256}, _id(node, key), shares)
+
+
+async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, items: list[Any]) -> list[dict[str, Any]]:
+    """Some items of a map, worked on by a child run of the same plan."""
+    assert node.partition is not None
+    scope = walk.scope_of(node.id)
+    names = {name: scope[name] for name in run.chart.words(node.path) if name in scope}
+    for name in ("input", "run", "error"):
+        names.pop(name, None)
+    part = {"node": node.path, "key": walk.key, "offset": start, "items": items, "names": names}
+    id = f"{_id(node, walk.below(start))}+{len(items)}"
+    shares = max(1, node.concurrency // node.partition)
+    options = {"plan": run.sha256, "pipeline": run.pipeline, "part": part}
+    results: list[dict[str, Any]] = await _started(run, node, run.plan.name, run.input, options, id, shares)
+    return results
+
+
+def _id(node: plans.Node, key: str) -> str:
+    where = f"{node.path}#{key}" if key else node.path
+    return f"{workflow.info().workflow_id}/{where}"
+
+
+async def _started(
+    run: Interpreter, node: plans.Node, type: str, given: Any, options: dict[str, Any], id: str, shares: int
+) -> Any:
+    lease, budget = run.ledger.lease(shares)
+    used = Spent()
+    said = run.options.model_dump(include={"tags", "tenant", "actor", "priority"})
+    said |= {"mode": run.run_facts["mode"], "budget": budget.model_dump(exclude_none=True), "is_child": True}
+    try:
+        answer = await run.calls.child(node, type, id, [given, {**said, **options}], summary=node.id)
+        used = Spent.of(answer["spent"])
+    except Failed as failure:
+        used = Spent.of(failure.usage)
+        raise
+    finally:
+        run.ledger.settle(lease, used)
+    return run.noted(answer["output"], deep=True)

@@ -1,0 +1,93 @@
+"""Failures as the plan knows them: a category, a message, and where."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    FailureError,
+    TerminatedError,
+    TimeoutError,
+    TimeoutType,
+)
+
+from manifests.failures import CATEGORIES
+
+LONGEST_MESSAGE = 1_000
+
+
+class Failed(Exception):
+    """A node that failed; `at` is set once it is known which one."""
+
+    def __init__(self, category: str, message: str, **facts: Any) -> None:
+        self.category = category
+        self.message = message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+        self.node: str = facts.pop("node", "")
+        self.kind: str = facts.pop("kind", "")
+        self.attempt: int = facts.pop("attempt", 1)
+        self.cost: float = facts.pop("cost", 0.0)
+        self.retry_after: timedelta | None = facts.pop("retry_after", None)
+        self.usage: dict[str, Any] = facts.pop("usage", {})
+        assert not facts, facts
+        super().__init__(f"{category}: {self.message}")
+
+    def at(self, node: str, kind: str) -> Failed:
+        """The same failure, of the node that it came out of; one from further inside says so in its message."""
+        message = f"{self.node}: {self.message}" if self.node and self.node != node else self.message
+        facts = {"attempt": self.attempt, "cost": self.cost, "retry_after": self.retry_after, "usage": self.usage}
+        return Failed(self.category, message, node=node, kind=kind, **facts)
+
+    def as_error(self) -> dict[str, Any]:
+        """What expressions read as `error`."""
+        return {
+            "category": self.category,
+            "message": self.message,
+            "node": self.node,
+            "attempt": self.attempt,
+            "cost": self.cost,
+        }
+
+    def as_temporal(self, pipeline: str | None, spent: dict[str, Any]) -> ApplicationError:
+        where = f"{self.node}: " if self.node else ""
+        facts = {**self.as_error(), "kind": self.kind, "pipeline": pipeline, "usage": spent}
+        return ApplicationError(f"{where}{self.message}", facts, type=self.category, non_retryable=True)
+
+
+def understood(error: FailureError) -> Failed:
+    """What an activity or a child run failed with."""
+    cause = error.cause if isinstance(error, ActivityError | ChildWorkflowError) else error
+    match cause:
+        case ApplicationError():
+            return _told(cause)
+        case TimeoutError(type=TimeoutType.START_TO_CLOSE):
+            return Failed("timeout", "it took longer than its timeout")
+        case TimeoutError(type=TimeoutType.HEARTBEAT):
+            return Failed("unavailable", "its worker was lost again and again")
+        case TimeoutError():
+            return Failed("timeout", "no worker took it in time")
+        case CancelledError():
+            return Failed("cancelled", "it was cancelled")
+        case TerminatedError():
+            return Failed("cancelled", "it was terminated")
+    return Failed("engine", str(cause or error) or type(error).__name__)
+
+
+def _told(error: ApplicationError) -> Failed:
+    """Our activities say everything; what somebody else's raise is a failed tool or a bug of ours."""
+    facts = error.details[0] if error.details and isinstance(error.details[0], dict) else {}
+    category = error.type if error.type in CATEGORIES else "engine"
+    message = error.message if error.type in CATEGORIES else f"{error.type}: {error.message}"
+    after = facts.get("retry_after_ms")
+    return Failed(
+        category,
+        facts.get("message", message),
+        node=facts.get("node", ""),
+        cost=facts.get("cost", 0.0),
+        usage=facts.get("usage") or {},
+        retry_after=None if after is None else timedelta(milliseconds=after),
+    )

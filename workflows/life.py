@@ -1,0 +1,184 @@
+"""The life of a run: pinned to a plan, carried out, undone where it failed, finished, or handed on to an heir."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.contracts import Pinned, PinRequest
+from workflows import heirs
+from workflows.chart import SHELF
+from workflows.failures import Failed, understood
+from workflows.interpreter import Interpreter
+from workflows.options import Options
+from workflows.orders import ORDERS, Order, Refused, read
+from workflows.parts import carry_out_part
+from workflows.together import ended
+from workflows.walk import Walk
+
+PINNING = timedelta(seconds=20)
+
+
+class Life:
+    def __init__(self) -> None:
+        self._run: Interpreter | None = None
+        self._early: list[tuple[str, list[Any]]] = []
+
+    async def run(self, args: list[Any]) -> Any:
+        """The output of the run; raises what Temporal shows as its failure."""
+        given, options, saved = _read(args)
+        pinned = await _pinned(given, options)
+        plan = SHELF.plan(pinned.sha256, pinned.plan)
+        given = given if pinned.input is None else pinned.input
+        try:
+            self._run = run = Interpreter(plan, {} if given is None else given, options, pinned)
+        except Failed as failure:
+            raise failure.as_temporal(None, {}) from None
+        if saved is not None:
+            heirs.take_up(run, saved)
+        run.board.attributes = pinned.search_attributes
+        early, self._early = self._early, []
+        for name, brought in early:
+            self.signalled(name, brought)
+        run.board.waiting_changed()
+        return await self._lived(run)
+
+    async def _lived(self, run: Interpreter) -> Any:
+        try:
+            output = await self._worked(run)
+        except Failed as failure:
+            await self._ended(run, "failed", failure)
+            raise failure.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
+        except asyncio.CancelledError:
+            await self._ended(run, "cancelled", Failed("cancelled", "the run was cancelled"))
+            raise
+        await self._ended(run, "completed", None)
+        return {"output": output, "spent": run.ledger.spent.as_json()} if run.options.is_child else output
+
+    async def _worked(self, run: Interpreter) -> Any:
+        """The work itself. Where the history gets long, the run goes on as a new one once nothing is under way."""
+        part = run.options.part
+        work = asyncio.create_task(run.carry_out(run.main) if part is None else carry_out_part(run, part))
+        try:
+            await workflow.wait_condition(lambda: work.done() or run.must_hand_on())
+            if not work.done():
+                await workflow.wait_condition(
+                    lambda: work.done() or (run.is_quiet() and workflow.all_handlers_finished())
+                )
+        except asyncio.CancelledError:
+            await ended([work])
+            raise
+        if work.done():
+            return work.result()
+        run.board.attributes_changed()
+        workflow.continue_as_new(args=[run.input, heirs.options_for(run), heirs.estate_of(run)])
+
+    async def _ended(self, run: Interpreter, how: str, failure: Failed | None) -> None:
+        """What happens at every exit; a failure of `finally` is the run's unless it has one already."""
+        run.ledger.open_handed = True
+        run.ending, run.steering.paused = True, False
+        run.board.stage = "undoing" if failure else "finishing"
+        if failure is not None:
+            left = await run.undoing.all()
+            if left:
+                failure.message += "; " + "; ".join(left)
+        error = failure.as_error() if failure else {}
+        if run.chart.final is not None and run.options.part is None:
+            await self._finally(run, error, failure)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        run.board.stage = how
+        run.board.waiting_changed()
+
+    async def _finally(self, run: Interpreter, error: dict[str, Any], failure: Failed | None) -> None:
+        assert run.chart.final is not None
+        scope = run.main.scope.new_child({"error": error})
+        try:
+            await run.carry_out(Walk(run.chart.final, scope, {}))
+        except Failed as second:
+            if failure is None:
+                raise second.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
+            failure.message += f"; and finally {second.node}: {second.message}"
+
+    # --- steering
+
+    def check(self, name: str, given: Any) -> None:
+        """Raises `Refused`; before the plan is known nothing can be said against an order."""
+        order = read(ORDERS[name], given, name)
+        if self._run is not None:
+            self._run.steering.check(order)
+
+    async def ordered(self, name: str, given: Any) -> dict[str, Any]:
+        order = read(ORDERS[name], given, name)
+        await workflow.wait_condition(lambda: self._run is not None)
+        assert self._run is not None
+        return self._run.steering.carry_out(order)
+
+    def signalled(self, name: str, args: list[Any]) -> None:
+        """A signal that a node waits for, or an order; what is neither is noted, for a signal cannot be refused."""
+        run = self._run
+        if run is None:
+            self._early.append((name, args))
+            return
+        brought = args[0] if args else None
+        if name in run.awaited_signals:
+            run.steering.signals.setdefault(name, []).append(brought)
+        elif name in ORDERS:
+            self._order_by_signal(run, name, brought)
+        else:
+            run.steering.note("signal ignored", "", f"nothing waits for {name!r}")
+
+    @staticmethod
+    def _order_by_signal(run: Interpreter, name: str, brought: Any) -> None:
+        try:
+            order: Order = read(ORDERS[name], brought, name)
+            run.steering.carry_out(order)
+        except Refused as refused:
+            run.steering.note(f"{name} refused", "", refused.message)
+
+    # --- looking
+
+    def state(self) -> Any:
+        return heirs.state_of(self._run) if self._run else {"status": "starting"}
+
+    def graph(self) -> str:
+        return self._run.board.mermaid() if self._run else ""
+
+    def decisions(self) -> Any:
+        return self._run.steering.decisions if self._run else []
+
+    def budget(self) -> Any:
+        return self._run.ledger.as_json() if self._run else {}
+
+    def gates(self) -> Any:
+        return self._run.steering.gates.as_json() if self._run else []
+
+
+def _read(args: list[Any]) -> tuple[Any, Options, dict[str, Any] | None]:
+    """The input, the options, and what an earlier run of the same chain has handed on."""
+    if len(args) > 3:
+        raise ApplicationError("a run takes its input and its options", type="input", non_retryable=True)
+    given, said, saved = [*args, None, None, None][:3]
+    return given, read(Options, said, "options"), saved
+
+
+async def _pinned(given: Any, options: Options) -> Pinned:
+    """Which plan this run carries out, for ever: the marker of this call in the history is the pin."""
+    type, is_part = workflow.info().workflow_type, options.part is not None
+    request = PinRequest(type=type, input=given, plan=options.plan, is_part=is_part)
+    try:
+        pinned: Pinned = await workflow.execute_local_activity(
+            "plans.pin",
+            request,
+            result_type=Pinned,
+            start_to_close_timeout=PINNING,
+            retry_policy=RetryPolicy(maximum_attempts=3),
+            summary="pin",
+        )
+    except ActivityError as error:
+        raise understood(error).as_temporal(None, {}) from None
+    return pinned

@@ -1,0 +1,102 @@
+"""Takes back what was done, in reverse order, when a run fails or is cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
+
+from activities.contracts import Result, ToolCall
+from manifests import plan as plans
+from workflows.failures import Failed
+from workflows.walk import Walk
+
+if TYPE_CHECKING:
+    from workflows.interpreter import Interpreter
+
+# What was done stays done when this gives up, so it does not give up at the first hiccup.
+TRIES = 5
+FIRST_WAIT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that can be taken back: by which tool, and with what was given and what came of it."""
+
+    node: str
+    at: str
+    tool: str
+    arguments: dict[str, Any]
+    key: str
+
+
+class Undoing:
+    def __init__(self, run: Interpreter) -> None:
+        self._run = run
+        self.deeds: list[Deed] = []
+
+    def remember(self, walk: Walk, node: plans.Node, output: Any) -> None:
+        if node.undo is None:
+            return
+        given = self._run.values.render(node.inputs, walk.scope_of(node.id))
+        arguments = {**given, **(output if isinstance(output, dict) else {})}
+        self.push(walk, node, node.undo, arguments, self._run.calls.key(walk, node))
+
+    def push(self, walk: Walk, node: plans.Node, tool: str, arguments: dict[str, Any], key: str) -> None:
+        self.deeds.append(Deed(node.path, walk.at(node), tool, arguments, key))
+
+    async def all(self) -> list[str]:
+        """Takes everything back, last things first; says what could not be."""
+        left: list[str] = []
+        while self.deeds:
+            deed = self.deeds.pop()
+            try:
+                await self._one(deed)
+                self._run.steering.note("undone", deed.at, deed.tool)
+            except Failed as failure:
+                self._run.steering.note("not undone", deed.at, f"{deed.tool}: {failure.message}")
+                left.append(f"{deed.at} could not be undone by {deed.tool}: {failure.message}")
+        return left
+
+    async def _one(self, deed: Deed) -> None:
+        run = self._run
+        number = 1
+        while True:
+            try:
+                await self._called(deed, number)
+            except Failed:
+                if number == TRIES:
+                    raise
+                await workflow.sleep(FIRST_WAIT * 2 ** (number - 1), summary=f"{deed.node}: undo again")
+                number += 1
+            else:
+                run.board.changed()
+                return
+
+    async def _called(self, deed: Deed, number: int) -> None:
+        run = self._run
+        node = plans.Tool(id=deed.node, path=deed.node, placement="queue", tool=deed.tool)
+        spec = run.plan.tools[deed.tool]
+        properties = spec.input.get("properties")
+        given = deed.arguments
+        if isinstance(properties, dict) and properties:
+            given = {name: value for name, value in given.items() if name in properties}
+        request = ToolCall(
+            plan=run.sha256, node=deed.at, key=f"{deed.key}!undo", number=run.calls.number(deed.tool),
+            tenant=run.options.tenant, tool=deed.tool, arguments=given,
+        )  # fmt: skip
+        tag = f"{deed.at}!undo" if number == 1 else f"{deed.at}!undo~{number}"
+        await run.calls.activity(
+            node.model_copy(update={"timeout_ms": spec.time_ms}), "tools.call", request, Result, id=tag,
+            queue="haulage.tools", summary=f"undoes {deed.node}",
+        )  # fmt: skip
+
+    # --- across continue-as-new
+
+    def dump(self) -> list[dict[str, Any]]:
+        return [asdict(deed) for deed in self.deeds]
+
+    def load(self, data: list[dict[str, Any]]) -> None:
+        self.deeds = [Deed(**each) for each in data]
