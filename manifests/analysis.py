@@ -8,6 +8,7 @@ from manifests.dataflow import Dataflow, traced
 from manifests.draft import Draft, Graph
 from manifests.failures import Routes, routes
 from manifests.flow import Flow
+from manifests.knowledge import proven
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,10 @@ class Analysis:
 
 
 def analysed(draft: Draft) -> Analysis:
-    """Flows first without, then with what conditions prove; types and reads in between."""
-    ways = {graph: _routes(draft, graph) for graph in [*draft.graphs(), *draft.pipelines.values()]}
-    flows = {graph: Flow(graph, found) for graph, found in ways.items()}
-    data = traced(draft, flows)
-    for graph in ways:
-        if any(data.proves.get(edge) for edge in graph.edges):
-            flows[graph] = flows[graph].knowing(data.proves)
-    return Analysis(draft, flows, data)
+    """Flows first, with what conditions prove; then types and reads."""
+    graphs = [*draft.graphs(), *draft.pipelines.values()]
+    flows = {graph: Flow(graph, _routes(draft, graph), proven(graph)) for graph in graphs}
+    return Analysis(draft, flows, traced(draft, flows))
 
 
 def _routes(draft: Draft, graph: Graph) -> Routes:

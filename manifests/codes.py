@@ -51,6 +51,8 @@ CODES: dict[str, str] = {
     "HL219": "An edge stands twice",
     "HL220": "A key does nothing on a node of this kind",
     "HL221": "A merge that takes the first output may have none to take",
+    "HL222": "An edge of a decision asks what an edge before it has asked",
+    "HL223": "A merge reads an output by its number that may not be there",
     # expressions, what they read, and schemas
     "HL300": "An expression cannot be parsed",
     "HL301": "An expression reads a name that is not there",
@@ -65,6 +67,7 @@ CODES: dict[str, str] = {
     "HL310": "A node is read that does not run before the reader",
     "HL311": "A node is read that may not have run",
     "HL312": "A text looks like an expression and is none",
+    "HL313": "A condition comes to the same in every run",
     "HL320": "A schema is not a JSON Schema",
     "HL321": "A keyword is none of JSON Schema",
     "HL322": "A reference in a schema leads nowhere or out of it",

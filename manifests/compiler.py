@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,19 @@ from manifests import bundle as bundles
 from manifests import contracts, schemas
 from manifests.analysis import analysed
 from manifests.bundle import Bundle
-from manifests.checks import budgets, effects, failures, gates, graph, names, reads, scenarios, secrets, times
+from manifests.checks import (
+    budgets,
+    conditions,
+    effects,
+    failures,
+    gates,
+    graph,
+    names,
+    reads,
+    scenarios,
+    secrets,
+    times,
+)
 from manifests.draft import Draft, Graph, Node, drawn
 from manifests.expressions.types import Type
 from manifests.failures import routes
@@ -29,6 +41,7 @@ if TYPE_CHECKING:
 ON_DRAFT = (*names.CHECKS, *secrets.CHECKS)
 ON_ANALYSIS = (
     *graph.CHECKS,
+    *conditions.CHECKS,
     *reads.CHECKS,
     *failures.CHECKS,
     *effects.CHECKS,
@@ -48,10 +61,18 @@ class Compiled:
     output: Type
 
 
+@dataclass(frozen=True)
+class _Progress:
+    """The folders that are being compiled, from the outside in, and what came of those that were."""
+
+    under_way: tuple[Path, ...] = ()
+    done: dict[Path, Compiled | Refused] = field(default_factory=dict)
+
+
 def compile_bundle(folder: Path) -> Compiled:
     """The plan of a bundle; raises `Refused` with all problems."""
     with _collector_paused():
-        return _compiled(folder, ())
+        return _compiled(folder, _Progress())
 
 
 @contextmanager
@@ -71,10 +92,10 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _compiled(folder: Path, above: tuple[Path, ...]) -> Compiled:
+def _compiled(folder: Path, progress: _Progress) -> Compiled:
     problems: list[Problem] = []
     bundle = bundles.load(folder, problems)
-    draft = _draft(bundle, problems, (*above, folder.resolve()))
+    draft = _draft(bundle, problems, replace(progress, under_way=(*progress.under_way, folder.resolve())))
     problems += (problem for check in ON_DRAFT for problem in check(draft))
     found = analysed(draft)
     problems += found.data.problems
@@ -88,7 +109,7 @@ def _compiled(folder: Path, above: tuple[Path, ...]) -> Compiled:
     return Compiled(plan, bundle, found.data.output)
 
 
-def _draft(bundle: Bundle, problems: list[Problem], above: tuple[Path, ...]) -> Draft:
+def _draft(bundle: Bundle, problems: list[Problem], progress: _Progress) -> Draft:
     """Names, prompts and schemas looked up, graphs drawn."""
     workflow = bundle.workflow.value
     main = drawn(workflow, bundle.workflow.at, problems, None)
@@ -104,7 +125,7 @@ def _draft(bundle: Bundle, problems: list[Problem], above: tuple[Path, ...]) -> 
             draft.pipelines[name] = _way(main, left_out, name, bundle)
     for node in draft.nodes():
         _schemas(node, draft, problems)
-        _children(node, draft, problems, above)
+        _children(node, draft, problems, progress)
     return draft
 
 
@@ -145,7 +166,8 @@ def _schemas(node: Node, draft: Draft, problems: list[Problem]) -> None:
             draft.schemas[at] = found.value
 
 
-def _children(node: Node, draft: Draft, problems: list[Problem], above: tuple[Path, ...]) -> None:
+def _children(node: Node, draft: Draft, problems: list[Problem], progress: _Progress) -> None:
+    above = progress.under_way
     for name, at in node.sub_runs():
         if name in draft.children:
             continue
@@ -164,13 +186,21 @@ def _children(node: Node, draft: Draft, problems: list[Problem], above: tuple[Pa
             message = f"a workflow cannot run itself: {trail}"
             problems.append(Problem("HL206", at, message, "a sub-run that ends", "use a loop"))
         else:
-            _child(name, at, folder, draft, problems, above)
+            found = _child(folder, progress)
+            if isinstance(found, Compiled):
+                draft.children[name] = found
+                continue
+            first = found.problems[0]
+            message = f"the workflow {name!r} does not compile: {first.span.file}:{first.span.line}: {first.message}"
+            fix = f"run `haul check {folder.name}`"
+            problems.append(Problem("HL207", at, message, "a workflow that compiles", fix))
 
 
-def _child(name: str, at: Place, folder: Path, draft: Draft, problems: list[Problem], above: tuple[Path, ...]) -> None:
-    try:
-        draft.children[name] = _compiled(folder, above)
-    except Refused as refused:
-        first = refused.problems[0]
-        message = f"the workflow {name!r} does not compile: {first.span.file}:{first.span.line}: {first.message}"
-        problems.append(Problem("HL207", at, message, "a workflow that compiles", f"run `haul check {folder.name}`"))
+def _child(folder: Path, progress: _Progress) -> Compiled | Refused:
+    """Compiled once, however often it is named."""
+    if folder not in progress.done:
+        try:
+            progress.done[folder] = _compiled(folder, progress)
+        except Refused as refused:
+            progress.done[folder] = refused
+    return progress.done[folder]

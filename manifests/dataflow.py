@@ -9,17 +9,18 @@ from typing import Any
 
 from manifests import outputs
 from manifests.contracts import Contracts
-from manifests.draft import Draft, Edge, Graph, Node
-from manifests.expressions import guards
+from manifests.draft import Draft, Graph, Node
 from manifests.expressions.conflicts import conflict
 from manifests.expressions.evaluation import Evaluator, ExpressionFailed
-from manifests.expressions.findings import Finding, Read
+from manifests.expressions.findings import ABSENT, Finding, Read
+from manifests.expressions.guards import NO_FACTS
 from manifests.expressions.inference import examine
 from manifests.expressions.schemas import of_schema
 from manifests.expressions.syntax import Malformed, parse
 from manifests.expressions.templates import Embedded, Unclosed, is_whole, parts
 from manifests.expressions.types import DYN, INT, STRING, Type, join, list_of, literal, object_of
 from manifests.flow import Flow
+from manifests.knowledge import Knowledge
 from manifests.problems import Problem, did_you_mean
 from manifests.shape import workflow as shapes
 from manifests.source import Place
@@ -48,32 +49,22 @@ class Dataflow:
 
     types: dict[Node, Type] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
-    proves: dict[Edge, frozenset[str]] = field(default_factory=dict)
     scopes: dict[Node, Mapping[str, Type]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     output: Type = DYN
 
 
 def traced(draft: Draft, flows: Mapping[Graph, Flow]) -> Dataflow:
-    """Follows the values of a draft from its input to its output, and once more where a pipeline joins other values."""
-    found = _Tracer(draft, flows, draft.graph).trace()
+    """Follows the values of a draft from its input to its output, and once more where a pipeline differs in them."""
+    tracer = _Tracer(draft, flows, draft.graph)
+    found = tracer.trace()
     for name, way in draft.pipelines.items():
-        if not _joins_the_same(draft.graph, way):
+        if not tracer.holds_in(way):
             again = _Tracer(draft, flows, way).trace(found.types)
             said = {(problem.code, problem.at) for problem in found.problems}
             here = [problem for problem in again.problems if (problem.code, problem.at) not in said]
             found.problems += [replace(each, message=f"in pipeline {name!r}: {each.message}") for each in here]
     return found
-
-
-def _joins_the_same(main: Graph, way: Graph) -> bool:
-    merges = [node.id for node, _ in way.nodes_of(shapes.Merge)]
-    return all(_sources(main, name) == _sources(way, name) for name in merges)
-
-
-def _sources(graph: Graph, merge: str) -> list[str]:
-    """What a merge joins, in the order of the edges."""
-    return list(dict.fromkeys(edge.source for edge in graph.edges_into(merge) if graph.brings(edge)))
 
 
 class _Tracer:
@@ -85,6 +76,9 @@ class _Tracer:
         self._agents = {name: of_schema(each.output) for name, each in draft.contracts.agents.items()}
         self._tools = {name: of_schema(each.output) for name, each in draft.contracts.tools.items()}
         self._takers = Takers(draft)
+        self._knowledge = Knowledge()
+        self._known: dict[Node, int] = {}
+        self._rehearsing = False
         self._found = Dataflow()
 
     def trace(self, known: Mapping[Node, Type] | None = None) -> Dataflow:
@@ -99,6 +93,17 @@ class _Tracer:
             scope["error"] = outputs.ERROR
             self._graph(self._draft.finally_, ChainMap({}, scope))
         return self._found
+
+    def holds_in(self, way: Graph) -> bool:
+        """Whether merges join the same in a pipeline, and all is proven there that is proven in the main graph."""
+        main, flow = self._flows[self._main], self._flows[way]
+        known = self._knowledge.before(flow, 0)
+        joined = all(main.joined(node.id) == flow.joined(node.id) for node, _ in way.nodes_of(shapes.Merge))
+        return joined and not any(self._known[node] & ~known[name] for name, node in way.nodes.items())
+
+    def _inside(self, owner: Node | None) -> int:
+        """What is known in the body of a node: what is known outside, but for names that mean another thing there."""
+        return self._known[owner] & ~self._knowledge.about(*owner.own_names) if owner else 0
 
     def _pipelines(self, scope: Scope) -> None:
         """A pipeline is chosen before anything has run."""
@@ -115,6 +120,8 @@ class _Tracer:
         scope: Scope = {**outer, **own_names} if graph.owner is None else ChainMap(own_names, outer)
         flow = self._flows[graph]
         targets = {target for node in graph.nodes for target in flow.routes.after(node)}
+        known = self._knowledge.before(flow, self._inside(graph.owner))
+        self._known.update((node, known[name]) for name, node in graph.nodes.items())
         for name in flow.order if flow.cycle is None else graph.nodes:
             node = graph.nodes[name]
             # An edge for what never fails is a problem of its own; what its target reads is none.
@@ -124,8 +131,7 @@ class _Tracer:
             scope[name] = self._found.types[node] = self._node(node, own)
             for edge in graph.edges_out_of(name):
                 if edge.when is not None:
-                    self._condition(edge, graph, scope)
-            self._otherwise(graph.edges_out_of(name))
+                    self._by_nature(edge.when, edge.at / "when", scope, graph, edge.source, "bool", after=True)
         return scope
 
     # --- values and expressions where they stand
@@ -133,11 +139,13 @@ class _Tracer:
     def _expression(
         self, text: str, at: Place, start: int, scope: Scope, graph: Graph, reader: str | None, after: bool = False
     ) -> Type:
-        inferred = examine(text, scope)
+        known = self._knowledge.facts(self._known[graph.nodes[reader]] if reader else self._inside(graph.owner), text)
+        inferred = examine(text, scope, known or NO_FACTS)
         if not inferred.findings and not inferred.reads:
             self._try(text, at, start)
         for finding in inferred.findings:
-            self._say(self._at_home(finding, text, graph), at, start)
+            if known is not None or finding.code != ABSENT:
+                self._say(self._at_home(finding, text, graph), at, start)
         for read in inferred.reads:
             self._found.uses.append(Use(graph, reader, read, at.within(start + read.offset, start + read.end), after))
         return inferred.type
@@ -212,24 +220,6 @@ class _Tracer:
                 given = self._expression(part.text, at, part.start, scope, graph, reader)
         return given if is_whole(found) else STRING
 
-    def _condition(self, edge: Edge, graph: Graph, scope: Scope) -> None:
-        assert edge.when is not None
-        self._by_nature(edge.when, edge.at / "when", scope, graph, edge.source, "bool", after=True)
-        try:
-            self._found.proves[edge] = guards.proves(parse(edge.when))
-        except Malformed:
-            self._found.proves[edge] = frozenset()
-
-    def _otherwise(self, ways: list[Edge]) -> None:
-        """Where nothing else was taken, every condition was false."""
-        try:
-            known = [guards.disproves(parse(edge.when)) for edge in ways if edge.when is not None]
-        except Malformed:
-            return
-        for edge in ways:
-            if edge.otherwise:
-                self._found.proves[edge] = frozenset(name for names in known for name in names)
-
     def _output(self, graph: Graph, scope: Scope) -> Type:
         if graph.output is not None:
             return self._value(graph.output, graph.at / "output", scope, graph, None)
@@ -242,9 +232,10 @@ class _Tracer:
         given = self._inputs(node, scope)
         output = self._gives(node, scope, given)
         if node.spec.when_skipped is not None:
-            output = join(
-                (output, self._value(node.spec.when_skipped, node.at / "when_skipped", scope, node.graph, node.id))
-            )
+            # What is known of a node that runs is not known of one that is skipped.
+            known, self._known[node] = self._known[node], self._inside(node.graph.owner)
+            stand_in = self._value(node.spec.when_skipped, node.at / "when_skipped", scope, node.graph, node.id)
+            output, self._known[node] = join((output, stand_in)), known
         return output
 
     def _inputs(self, node: Node, scope: Scope) -> Type:
@@ -311,13 +302,12 @@ class _Tracer:
 
     def _merge(self, node: Node, spec: shapes.Merge, scope: Scope) -> Type:
         graph = self._main if node.graph is self._draft.graph else node.graph
-        flow, names = self._flows[graph], _sources(graph, node.id)
-        sources = {name: scope[name] for name in names}
+        certain = self._flows[graph].joined(node.id)
+        sources = {name: scope[name] for name in certain}
         if "${" in spec.merge:
             own = ChainMap({"inputs": list_of(join(sources.values()) if sources else DYN)}, scope)
             return self._value(spec.merge, node.at / "merge", own, node.graph, node.id)
         self._voted_field(node, spec, join(sources.values()) if sources else DYN)
-        certain = {name: flow.cycle is None and flow.surely_ran(name, node.id) for name in names}
         return outputs.of_merge(spec.merge, spec.by, sources, certain)
 
     def _voted_field(self, node: Node, spec: shapes.Merge, each: Type) -> None:
@@ -337,27 +327,48 @@ class _Tracer:
         return outputs.of_map(spec.on_error, self._output(node.bodies[0], inner))
 
     def _loop(self, node: Node, spec: shapes.Looping, scope: Scope) -> Type:
-        carried = {
+        first = {
             name: self._value(each.first, node.at / "loop" / "carry" / name / "first", scope, node.graph, node.id)
             for name, each in spec.carry.items()
         }
-        # What the next iteration gets may be of another type than the first, and is known only after the body.
-        loop = object_of({name: type_.widened() if type_.kinds else DYN for name, type_ in carried.items()})
-        own: Scope = ChainMap({"loop": _loosened(loop), "index": INT}, scope)
         if isinstance(spec.do, shapes.Run):
-            self._given_to_child(spec.do.workflow, object_of(carried), node.at / "loop" / "do")
+            self._given_to_child(spec.do.workflow, object_of(first), node.at / "loop" / "do")
+            self._known[node] = self._inside(node)
+        carried: Scope = {name: _loosened(type_) for name, type_ in first.items()}
+        begun_empty = [name for name, type_ in first.items() if type_.kinds == {"null"}]
+        if begun_empty and not self._rehearsing:
+            then = self._rehearsed(node, spec, scope, carried)
+            carried.update((name, join((first[name], then[name]))) for name in begun_empty)
+        given, then = self._round(node, spec, scope, carried)
+        for name, type_ in then.items():
+            self._same_kind(name, first[name], type_, node.at / "loop" / "carry" / name / "next")
+        return given
+
+    def _round(self, node: Node, spec: shapes.Looping, scope: Scope, carried: Scope) -> tuple[Type, dict[str, Type]]:
+        """What an iteration gives, and what it carries on."""
+        own: Scope = ChainMap({"loop": object_of(carried), "index": INT}, scope)
+        graph, at = node.graph, node.at / "loop"
+        reader: str | None = node.id
+        if isinstance(spec.do, shapes.Run):
             given = self._child(spec.do.workflow)
-            graph, reader = node.graph, node.id
+            own = ChainMap({"output": given}, own)
         else:
             graph, reader = node.bodies[0], None
             own = self._graph(graph, own)
             given = self._output(graph, own)
-        after = ChainMap({"output": given}, own) if isinstance(spec.do, shapes.Run) else own
-        for name, each in spec.carry.items():
-            at = node.at / "loop" / "carry" / name / "next"
-            self._same_kind(name, carried[name], self._value(each.next, at, after, graph, reader), at)
-        self._by_nature(spec.until, node.at / "loop" / "until", after, graph, reader, "bool")
-        return given
+        then = {
+            name: self._value(each.next, at / "carry" / name / "next", own, graph, reader)
+            for name, each in spec.carry.items()
+        }
+        self._by_nature(spec.until, at / "until", own, graph, reader, "bool")
+        return given, then
+
+    def _rehearsed(self, node: Node, spec: shapes.Looping, scope: Scope, carried: Scope) -> dict[str, Type]:
+        """What an iteration carries on, whatever it was given; nothing else of it is kept."""
+        kept, self._found, self._rehearsing = self._found, Dataflow(), True
+        _, then = self._round(node, spec, scope, carried)
+        self._found, self._rehearsing = kept, False
+        return then
 
     def _same_kind(self, name: str, first: Type, then: Type, at: Place) -> None:
         if first.is_dyn or then.is_dyn or first.nullable or (first.kinds & then.kinds):
@@ -381,9 +392,5 @@ class _Tracer:
 
 
 def _loosened(type_: Type) -> Type:
-    """Lists and objects that go round a loop may grow: nothing is known about what is in them."""
-    fields = {
-        name: DYN if below.type.kinds & {"list", "object", "null"} else below.type
-        for name, below in type_.fields.items()
-    }
-    return object_of(fields)
+    """What goes round a loop after it began as this: lists and objects may grow, and null is there to be replaced."""
+    return DYN if type_.kinds & {"list", "object", "null"} else type_.widened()

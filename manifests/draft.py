@@ -49,6 +49,11 @@ class Node:
         owner = self.graph.owner
         return f"{owner.path}/{self.id}" if owner else self.id
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """What means another thing inside it than around it."""
+        return (self.spec.map.as_, "index") if isinstance(self.spec, shapes.Map) else ("loop", "index")
+
     def sub_runs(self) -> Iterator[tuple[str, Place]]:
         """The workflows that it runs, each with the place that names it."""
         match self.spec:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from copy import copy
 
 from manifests.draft import Edge, Graph
+from manifests.expressions.guards import Proof, roots
 from manifests.failures import Routes
 from manifests.shape.workflow import Decision
 
@@ -19,10 +19,10 @@ class Flow:
     started, whatever became of it) and `_before` (completed, given that it is about to start).
     """
 
-    def __init__(self, graph: Graph, routes: Routes, proves: Mapping[Edge, frozenset[str]] | None = None) -> None:
+    def __init__(self, graph: Graph, routes: Routes, proofs: Mapping[Edge, Proof] | None = None) -> None:
         self.graph = graph
         self.routes = routes
-        self._proves = proves or {}
+        self.proofs = proofs or {}
         self.order, self.cycle = _ordered(graph, routes)
         self._bit = {node: 1 << place for place, node in enumerate(self.order)}
         self._done: dict[str, int] = {}
@@ -35,14 +35,6 @@ class Flow:
             self._look_ahead()
             self._look_back()
 
-    def knowing(self, proves: Mapping[Edge, frozenset[str]]) -> Flow:
-        """The same flow with what the conditions of edges prove; all that lies ahead stays as it is."""
-        flow = copy(self)
-        flow._proves, flow._before = proves, {}
-        if flow.cycle is None:
-            flow._look_back()
-        return flow
-
     def is_before(self, node: str, reader: str | None) -> bool:
         """Whether a node can have run when the reader starts; without a reader, when the graph ends."""
         return reader is None or bool(self._above[reader] & self._bit[node])
@@ -50,6 +42,11 @@ class Flow:
     def surely_ran(self, node: str, reader: str | None) -> bool:
         known = self._start() if reader is None else self._before[reader]
         return self.is_before(node, reader) and bool(known & self._bit[node])
+
+    def joined(self, merge: str) -> dict[str, bool]:
+        """The nodes that a merge joins, in the order of the edges, and whether each surely ran."""
+        sources = [edge.source for edge in self.graph.edges_into(merge) if self.graph.brings(edge)]
+        return {name: self.cycle is None and self.surely_ran(name, merge) for name in sources}
 
     def surely_begun(self) -> list[str]:
         """The nodes that start in every run that completes, whatever becomes of them."""
@@ -103,7 +100,9 @@ class Flow:
                 ways[target].append(before | self._started[target])
 
     def _proven(self, edge: Edge) -> int:
-        return _any(self._bit[node] for node in self._proves.get(edge, ()) if node in self._bit)
+        """The nodes that a condition could read because they ran, not because they have a `when_skipped`."""
+        there = [node for node in roots(self.proofs.get(edge)) if node in self._bit]
+        return _any(self._bit[node] for node in there if self.graph.nodes[node].spec.when_skipped is None)
 
 
 def _any(sets: Iterable[int]) -> int:

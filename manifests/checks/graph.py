@@ -8,6 +8,7 @@ from manifests.analysis import Analysis
 from manifests.draft import Edge, Graph, Node
 from manifests.expressions.coverage import exhaustive
 from manifests.expressions.syntax import Expression, Malformed, parse
+from manifests.flow import Flow
 from manifests.problems import Problem
 from manifests.shape.workflow import Decision, Merge
 from manifests.source import Place
@@ -128,20 +129,58 @@ def _merge(graph: Graph, node: Node, ways: int) -> Iterator[Problem]:
 def _empty_handed(found: Analysis, graph: Graph, node: Node) -> Iterator[Problem]:
     """`first` has to have one."""
     assert isinstance(node.spec, Merge)
-    flow, ways = found.flows[graph], graph.edges_into(node.id)
+    flow = found.flows[graph]
     if node.spec.merge != "first" or flow.cycle is not None:
         return
     main = found.draft.graph
     said = {problem.at for problem in _empty_handed(found, main, node)} if graph.pipeline else set()
-    for edge in ways:
-        sources = [other.source for other in ways if graph.brings(other)]
-        if edge.at in said or graph.brings(edge) or any(flow.surely_ran(source, edge.source) for source in sources):
+    for edge in _empty_ways(flow, node.id):
+        if edge.at in said:
             continue
         how = f"when {edge.source!r} " + ("fails" if edge.on else "leads straight to it")
         where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
         message = f"merge {node.id!r} has nothing to take {how}{where}"
         fix = f"lead that way through a transform, or past {node.id!r}"
         yield Problem("HL221", edge.at, message, "a way in that brings an output", fix)
+
+
+def _empty_ways(flow: Flow, merge: str) -> Iterator[Edge]:
+    """The ways into a merge on which nothing may have come to be joined."""
+    graph = flow.graph
+    sources = flow.joined(merge)
+    for edge in graph.edges_into(merge):
+        if not graph.brings(edge) and not any(flow.surely_ran(source, edge.source) for source in sources):
+            yield edge
+
+
+def merges_read_what_arrives(found: Analysis) -> Iterator[Problem]:
+    """`inputs[1]` is there where two outputs surely arrive."""
+    for use in found.data.uses:
+        place = use.read.path[0] if use.read.root == "inputs" and use.read.path and not use.read.guarded else None
+        node = use.graph.nodes.get(use.reader or "")
+        if not isinstance(place, int) or node is None or not isinstance(node.spec, Merge):
+            continue
+        main = found.draft.graph
+        for graph in [use.graph, *(found.draft.pipelines.values() if use.graph is main else ())]:
+            flow = found.flows[graph]
+            if node.id not in graph.nodes or graph.incomplete or flow.cycle is not None:
+                continue
+            if not 0 <= place < _fewest(flow, node.id) and not _counts(node.spec.merge):
+                where = f" in pipeline {graph.pipeline!r}" if graph.pipeline else ""
+                message = f"merge {node.id!r} may join fewer outputs{where}, and then there is no inputs[{place}]"
+                fix = f"write `inputs[?{place}]` and `.orValue(…)`, or read the nodes by their names"
+                yield Problem("HL223", use.at, message, "an output that surely arrives", fix)
+                break
+
+
+def _fewest(flow: Flow, merge: str) -> int:
+    """How many outputs a merge surely has to join."""
+    return max(sum(flow.joined(merge).values()), 0 if any(_empty_ways(flow, merge)) else 1)
+
+
+def _counts(merge: str) -> bool:
+    """Whether it asks how many outputs there are."""
+    return any(spelt in merge for spelt in ("size(inputs)", "inputs.size()"))
 
 
 def nothing_stands_alone(found: Analysis) -> Iterator[Problem]:
@@ -206,6 +245,7 @@ CHECKS = (
     only_decisions_choose,
     decisions_decide,
     branches_meet_on_purpose,
+    merges_read_what_arrives,
     nothing_stands_alone,
     outputs_are_clear,
     nothing_is_said_twice,

@@ -10,7 +10,7 @@ from manifests.expressions.tree import Node, Path, end_of, source_of, start_of
 from manifests.expressions.types import Type
 
 SYNTAX, NAME, FIELD, ABSENT, KIND = "HL300", "HL301", "HL302", "HL303", "HL304"
-FUNCTION, LIMIT = "HL305", "HL306"
+FUNCTION, LIMIT, SETTLED = "HL305", "HL306", "HL313"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from manifests.expressions.syntax import Expression
 from manifests.expressions.tree import Call, Comprehension, Const, ListExpr, MapExpr, Node, Path, Select, path_of
 
 Fact: TypeAlias = tuple[Literal["present", "set"], Path]
@@ -16,22 +15,13 @@ NO_FACTS: Facts = frozenset()
 _COMPARISONS = ("_<_", "_<=_", "_>_", "_>=_")
 
 
-def proves(expression: Expression) -> frozenset[str]:
-    """The roots that are there whenever the expression is true."""
-    return _roots(facts(expression.root, True))
-
-
-def disproves(expression: Expression) -> frozenset[str]:
-    """The roots that are there whenever the expression is false."""
-    return _roots(facts(expression.root, False))
-
-
-def _roots(known: Facts) -> frozenset[str]:
-    return frozenset(str(path[0]) for what, path in known if what == "present" and len(path) == 1)
+def roots(known: Proof) -> frozenset[str]:
+    """The names that are there."""
+    return frozenset(str(path[0]) for what, path in known or () if what == "present" and len(path) == 1)
 
 
 def facts(node: Node, outcome: bool) -> Facts:
-    return _proof(node, outcome) or NO_FACTS
+    return proof(node, outcome) or NO_FACTS
 
 
 def without(known: Facts, root: str) -> Facts:
@@ -39,30 +29,31 @@ def without(known: Facts, root: str) -> Facts:
     return frozenset(fact for fact in known if fact[1][0] != root)
 
 
-def _proof(node: Node, outcome: bool) -> Proof:
+def proof(node: Node, outcome: bool) -> Proof:
+    """What holds where an expression comes to this."""
     match node:
         case Const(kind="bool", value=value):
             return NO_FACTS if value is outcome else None
         case Select(test_only=True):
             return _tested(node) if outcome else _strict(node.operand)
         case Call(function="!_", args=(negated,)):
-            return _proof(negated, not outcome)
+            return proof(negated, not outcome)
         case Call(function="_&&_", args=(left, right)):
-            return (_both if outcome else _either)(_proof(left, outcome), _proof(right, outcome))
+            return (both if outcome else _either)(proof(left, outcome), proof(right, outcome))
         case Call(function="_||_", args=(left, right)):
-            return (_either if outcome else _both)(_proof(left, outcome), _proof(right, outcome))
+            return (_either if outcome else both)(proof(left, outcome), proof(right, outcome))
         case Call(function="_?_:_", args=(condition, then, otherwise)):
-            yes = _both(_proof(condition, True), _proof(then, outcome))
-            return _either(yes, _both(_proof(condition, False), _proof(otherwise, outcome)))
+            yes = both(proof(condition, True), proof(then, outcome))
+            return _either(yes, both(proof(condition, False), proof(otherwise, outcome)))
         case Call():
             return _called(node, outcome)
-    return _both(_strict(node), _set(node))
+    return both(_strict(node), _set(node))
 
 
 def _called(node: Call, outcome: bool) -> Proof:
     match node:
         case Call(function="_==_" | "_!=_", args=(left, right)):
-            return _both(_strict(node), _compared(left, right, (node.function == "_==_") is outcome))
+            return both(_strict(node), _compared(left, right, (node.function == "_==_") is outcome))
         case Call(function="hasValue", target=Call() as optional):
             path = path_of(optional)
             return _strict(node) if path is None or not outcome else _strict(node) | _reached(path)
@@ -109,7 +100,7 @@ def _strict(node: Node) -> Facts:
                 return _reached(path)
             return _strict(node.operand)
         case Call(function="_&&_" | "_||_"):
-            return _either(_proof(node, True), _proof(node, False)) or NO_FACTS
+            return _either(proof(node, True), proof(node, False)) or NO_FACTS
         case Call(function="_?_:_", args=(condition, then, otherwise)):
             return _strict(condition) | (_strict(then) & _strict(otherwise))
         case Call():
@@ -148,7 +139,7 @@ def _has_optional(node: Node) -> bool:
                 return False
 
 
-def _both(left: Proof, right: Proof) -> Proof:
+def both(left: Proof, right: Proof) -> Proof:
     return None if left is None or right is None else left | right
 
 

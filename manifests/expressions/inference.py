@@ -9,6 +9,7 @@ from manifests.expressions.findings import (
     FUNCTION,
     KIND,
     NAME,
+    SETTLED,
     Finding,
     Inferred,
     Read,
@@ -16,7 +17,7 @@ from manifests.expressions.findings import (
     in_order,
     of_syntax,
 )
-from manifests.expressions.guards import NO_FACTS, Facts, facts, without
+from manifests.expressions.guards import NO_FACTS, Facts, facts, proof, without
 from manifests.expressions.syntax import Expression, Malformed, parse
 from manifests.expressions.tree import (
     Call,
@@ -56,17 +57,18 @@ _JSON = frozenset({"null", "bool", "int", "double", "string", "list", "object", 
 _WAYS_OUT = {"timestamp": "string", "duration": "string", "bytes": "string", "uint": "int"}
 
 
-def examine(text: str, scope: Scope) -> Inferred:
+def examine(text: str, scope: Scope, known: Facts = NO_FACTS) -> Inferred:
     """Parses and infers; what cannot be parsed is a finding, too."""
     try:
-        return infer(parse(text), scope)
+        return infer(parse(text), scope, known)
     except Malformed as error:
         return Inferred(DYN, (of_syntax(error),), ())
 
 
-def infer(expression: Expression, scope: Scope) -> Inferred:
+def infer(expression: Expression, scope: Scope, known: Facts = NO_FACTS) -> Inferred:
+    """Judges an expression, given what was proven before."""
     inference = _Inference(expression.text, scope)
-    given = inference.visit(expression.root, NO_FACTS)
+    given = inference.visit(expression.root, known)
     left = inference.leaving(expression.root, given)
     return Inferred(left, in_order(inference.report.found), tuple(dict.fromkeys(inference.reads)))
 
@@ -219,8 +221,13 @@ class _Inference:
 
     def _choice(self, condition: Node, then: Node, otherwise: Node, known: Facts) -> Type:
         calls.condition(self.report, condition, self.visit(condition, known), "?")
-        yes = self.visit(then, known | facts(condition, True))
-        no = self.visit(otherwise, known | facts(condition, False))
+        if_true, if_false = proof(condition, True), proof(condition, False)
+        yes = self.visit(then, known | (if_true or NO_FACTS))
+        no = self.visit(otherwise, known | (if_false or NO_FACTS))
+        if if_true is None or if_false is None:
+            outcome, left = ("false", otherwise) if if_true is None else ("true", then)
+            fix = f"write {self.report.source(left)} alone"
+            self.report.about(condition, SETTLED, f"this is always {outcome}", "a condition that can be either", fix)
         return join((yes, no))
 
     # --- lists, objects and loops

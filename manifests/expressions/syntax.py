@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from manifests.expressions import engine
 from manifests.expressions.complaints import RESERVED, Malformed, complaint
-from manifests.expressions.tree import Ident, Node, Select, children
+from manifests.expressions.tree import Ident, Node, Path, Select, children, path_of
 from manifests.expressions.wire import Decoder, TooNested
 
 __all__ = ["LONGEST", "RESERVED", "Expression", "Malformed", "parse"]
@@ -30,16 +31,25 @@ class Expression:
     @cached_property
     def names(self) -> frozenset[str]:
         """All names it mentions, those of its own loops among them."""
-        found, open_nodes = set(), [self.root]
+        return frozenset(node.name for node in self._nodes() if isinstance(node, Ident))
+
+    @property
+    def paths(self) -> Iterator[Path]:
+        """The fixed ways to all that it reads, and to all above that."""
+        for node in self._nodes():
+            path = path_of(node)
+            if path is not None:
+                yield path
+
+    def _nodes(self) -> Iterator[Node]:
+        open_nodes = [self.root]
         while open_nodes:
             node = open_nodes.pop()
             open_nodes.extend(children(node))
-            if isinstance(node, Ident):
-                found.add(node.name)
-        return frozenset(found)
+            yield node
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def parse(text: str) -> Expression:
     """Raises `Malformed`."""
     _refuse_unreadable(text)

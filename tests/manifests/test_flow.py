@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from manifests.bundle import Defined
 from manifests.draft import Edge, Graph, drawn
+from manifests.expressions.guards import Facts
 from manifests.failures import Routes, routes
 from manifests.flow import Flow
+from manifests.knowledge import Knowledge
 from manifests.shape.pipelines import Fallback
 from manifests.shape.workflow import Body, Decision
 from manifests.source import Source
@@ -55,7 +57,11 @@ class World:
                 before = [name for name in plain.order if plain.is_before(name, edge.source)]
                 if edge.when and before and chance.random() < 0.3:
                     self.proves[edge] = frozenset({chance.choice(before)})
-        self.flow = Flow(self.graph, self.routes, self.proves)
+        self.flow = Flow(self.graph, self.routes, {edge: facts(names) for edge, names in self.proves.items()})
+
+
+def facts(names: frozenset[str], what: Literal["present", "set"] = "present") -> Facts:
+    return frozenset((what, (name,)) for name in names)
 
 
 def _edges(names: list[str], nodes: Mapping[str, dict[str, Any]], chance: Random) -> Iterator[dict[str, Any]]:
@@ -152,6 +158,21 @@ def test_what_surely_ran_ran_in_every_run(seed: int, size: int) -> None:
     world = World(seed, size)
     if world.flow.cycle is None:
         assert_sound(world.graph, world.routes, world.flow, world.proves)
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_what_conditions_prove_holds_wherever_it_is_known(seed: int, size: int) -> None:
+    """Here an edge proves something of a node's output, and is taken only where that node completed."""
+    world = World(seed, size)
+    if world.flow.cycle is None:
+        proofs = {edge: facts(names, "set") for edge, names in world.proves.items()}
+        knowledge = Knowledge()
+        known = knowledge.before(Flow(world.graph, world.routes, proofs), 0)
+        every = list(runs(world.graph, world.routes, world.proves, world.flow.order))
+        for reader, name in product(world.graph.nodes, repeat=2):
+            if knowledge.facts(known[reader], name):
+                assert all(run[name] == COMPLETED for run in every if started(run, reader)), (reader, name)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 6))

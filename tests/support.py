@@ -1,0 +1,88 @@
+"""What the tests of runs share: a real server, workers in this process, and runs that are told as a story."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+
+from workers.building import ROLES, Role, World, build_workers, world
+from workers.settings import Settings
+
+
+@dataclass
+class Ended:
+    """What became of a run."""
+
+    status: str
+    output: Any = None
+    failure: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    handle: WorkflowHandle[Any, Any] | None = None
+
+    @property
+    def path(self) -> list[str]:
+        path: list[str] = self.state["path"]
+        return path
+
+
+class Haul:
+    """Workers for every role on queues of their own, and the means to run bundles on them."""
+
+    def __init__(self, client: Client, shared: World) -> None:
+        self.client = client
+        self.world = shared
+
+    @property
+    def queue(self) -> str:
+        return self.world.settings.queue
+
+    async def start(
+        self, name: str, given: Any = None, options: Mapping[str, Any] | None = None, id: str | None = None
+    ) -> WorkflowHandle[Any, Any]:
+        args = [given or {}, *([dict(options)] if options is not None else [])]
+        id = id or f"{name}-{uuid.uuid4()}"
+        return await self.client.start_workflow(name, args=args, id=id, task_queue=self.queue)
+
+    async def run(self, name: str, given: Any = None, options: Mapping[str, Any] | None = None) -> Ended:
+        return await self.ended(await self.start(name, given, options))
+
+    async def ended(self, handle: WorkflowHandle[Any, Any]) -> Ended:
+        end = Ended("completed", handle=handle)
+        try:
+            end.output = await handle.result()
+        except WorkflowFailureError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError):
+                end.status, end.failure = "failed", {"message": cause.message, "category": cause.type}
+                end.failure |= cause.details[0] if cause.details else {}
+            else:
+                end.status = "cancelled"
+        end.state = await asyncio.wait_for(handle.query("state"), 10)
+        return end
+
+
+class Hauling:
+    """`async with Hauling(client, home, bundles=…) as haul`."""
+
+    def __init__(self, client: Client, home: Path, *, roles: tuple[Role, ...] = ROLES, **settings: Any) -> None:
+        self._client = client
+        self._settings = Settings(home=home, **{"heartbeat_ms": 2_000, "queue": f"q-{uuid.uuid4()}", **settings})
+        self._roles = roles
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Haul:
+        shared = world(self._settings)
+        for worker in await build_workers(self._client, self._roles, shared):
+            await self._stack.enter_async_context(worker)
+        return Haul(self._client, shared)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()

@@ -1,0 +1,217 @@
+"""The Temporal dev server as a child process: tuned, with its UI, its data in our home, and gone when we are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+PREFERRED = {"grpc": 7233, "ui": 8233}
+# Measured: the stock server polls its task queues twenty times a second, fires timers up to a second late, and waits
+# for the disk at every commit. NORMAL survives a kill -9 of the server; a power cut may lose the last commits.
+TUNING = (
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
+    *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
+    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=200"),
+    *("--sqlite-pragma", "journal_mode=WAL"),
+    *("--sqlite-pragma", "synchronous=NORMAL"),
+)
+LONGEST_START = 30.0
+LONGEST_STOP = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerTrouble(Exception):
+    """The server did not start, or another one holds the same data; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where a running server is; written down beside its data, so that other commands find it."""
+
+    pid: int
+    address: str
+    ui: str
+    metrics: str
+    stock: bool
+
+
+class EmbeddedServer:
+    def __init__(self, home: Path, *, stock: bool = False, port: int | None = None) -> None:
+        self._home = home
+        self._stock = stock
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock: IO[str] | None = None
+        self.facts: Facts | None = None
+
+    async def start(self) -> Facts:
+        """Raises `ServerTrouble`."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._claim()
+        _end_leftover(self._home)
+        ports = self._ports()
+        log = (self._home / "server.log").open("ab")
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(ports), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=_die_with_parent, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            log.close()
+        self.facts = Facts(
+            self._process.pid, f"127.0.0.1:{ports['grpc']}", f"http://127.0.0.1:{ports['ui']}",
+            f"http://127.0.0.1:{ports['metrics']}/metrics", self._stock,
+        )  # fmt: skip
+        await self._healthy(ports["grpc"])
+        _record(self._home).write_text(json.dumps(asdict(self.facts)), encoding="utf-8")
+        return self.facts
+
+    async def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), LONGEST_STOP)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        _record(self._home).unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def kill(self) -> None:
+        """As a crash would."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def wait(self) -> int:
+        """Until the server ends."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def __aenter__(self) -> Facts:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _claim(self) -> None:
+        """One server for one folder of data: two would destroy it."""
+        lock = (self._home / "server.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            facts = running(self._home)
+            where = f" at {facts.address}, its UI at {facts.ui}" if facts else ""
+            raise ServerTrouble(f"a server runs on {self._home} already{where}") from None
+        self._lock = lock
+
+    def _ports(self) -> dict[str, int]:
+        wanted = {**PREFERRED, **({"grpc": self._port, "ui": self._port + 1000} if self._port else {})}
+        ports = {name: port if _is_free(port) else _free_port() for name, port in wanted.items()}
+        return {**ports, "http": _free_port(), "metrics": _free_port()}
+
+    def _command(self, ports: dict[str, int]) -> list[str]:
+        command = [binary("temporal"), "server", "start-dev", "--log-level", "error"]
+        command += ["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1", "--db-filename", str(self._home / "temporal.db")]
+        command += ["--port", str(ports["grpc"]), "--ui-port", str(ports["ui"])]
+        command += ["--http-port", str(ports["http"]), "--metrics-port", str(ports["metrics"])]
+        return command if self._stock else [*command, *TUNING]
+
+    async def _healthy(self, port: int) -> None:
+        assert self._process is not None
+        from temporalio.client import Client
+
+        ends = asyncio.get_running_loop().time() + LONGEST_START
+        while asyncio.get_running_loop().time() < ends:
+            if self._process.returncode is not None:
+                break
+            with contextlib.suppress(RuntimeError, OSError):
+                await Client.connect(f"127.0.0.1:{port}")
+                return
+            await asyncio.sleep(0.05)
+        await self.stop()
+        raise ServerTrouble(f"the Temporal server did not start; its log: {self._home / 'server.log'}\n{self._said()}")
+
+    def _said(self) -> str:
+        with contextlib.suppress(OSError):
+            return "\n".join((self._home / "server.log").read_text(errors="replace").splitlines()[-5:])
+        return ""
+
+
+def running(home: Path) -> Facts | None:
+    """The server that runs on this folder, if one does."""
+    try:
+        facts = Facts(**json.loads(_record(home).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return facts if _is_ours(facts.pid, home) else None
+
+
+def binary(name: str) -> str:
+    """A program from our virtual environment, or else from the path."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise ServerTrouble(f"the program {name!r} is not installed; `make setup` installs it")
+    return found
+
+
+def metrics_of(facts: Facts) -> str:
+    with urllib.request.urlopen(facts.metrics, timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def _record(home: Path) -> Path:
+    return home / "server.json"
+
+
+def _end_leftover(home: Path) -> None:
+    """A server whose parent was killed where processes do not die with their parents."""
+    facts = running(home)
+    if facts is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(facts.pid, signal.SIGKILL)
+    _record(home).unlink(missing_ok=True)
+
+
+def _is_ours(pid: int, home: Path) -> bool:
+    """Whether this process is still the one that was written down, and not another that got its number."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return str(home / "temporal.db") in command.split("\0")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _die_with_parent() -> Any:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,58 @@
+"""Health checks over HTTP: `/healthz` says that the process lives, `/readyz` that it works and reaches Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from types import TracebackType
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+
+class Health:
+    def __init__(self, client: Client, address: str | None) -> None:
+        self._client = client
+        self._address = address
+        self._server: asyncio.Server | None = None
+        self.ready = False
+
+    async def __aenter__(self) -> Health:
+        if self._address is not None:
+            host, _, port = self._address.rpartition(":")
+            self._server = await asyncio.start_server(self._answer, host or "127.0.0.1", int(port))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            request = await asyncio.wait_for(reader.readline(), 5)
+            path = request.split()[1].decode() if len(request.split()) > 1 else ""
+            status, body = await self._status(path)
+            data = json.dumps(body).encode()
+            head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
+            writer.write(f"{head}Connection: close\r\n\r\n".encode() + data)
+            await writer.drain()
+        writer.close()
+
+    async def _status(self, path: str) -> tuple[str, dict[str, object]]:
+        match path:
+            case "/healthz":
+                return "200 OK", {"alive": True}
+            case "/readyz":
+                ready = self.ready and await self._reaches_temporal()
+                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready}
+        return "404 Not Found", {"paths": ["/healthz", "/readyz"]}
+
+    async def _reaches_temporal(self) -> bool:
+        try:
+            return await asyncio.wait_for(self._client.service_client.check_health(), 3)
+        except (RPCError, TimeoutError):
+            return False

@@ -1,0 +1,61 @@
+"""A process of workers: ready when it polls, drained when it is told to stop, gone with exit code 0."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from workers.building import Role, World, build_workers
+from workers.health import Health
+
+
+async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop: asyncio.Event | None = None) -> None:
+    """Works until SIGTERM, SIGINT or `stop`; then finishes what is under way, for as long as the settings allow."""
+    over = stop or asyncio.Event()
+    health = Health(client, shared.settings.health)
+    with _signals(over):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(health)
+            workers = await build_workers(client, roles, shared)
+            health.ready = True
+            await _run(workers, over, health)
+    # The SDK aborts the process when the interpreter ends before its objects do.
+    del workers
+    gc.collect()
+
+
+async def _run(workers: list[Worker], over: asyncio.Event, health: Health) -> None:
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    told = asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        health.ready = False
+        told.cancel()
+        await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
+        results = await asyncio.gather(*running, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await told
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+@contextmanager
+def _signals(over: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    handled = (signal.SIGTERM, signal.SIGINT)
+    for each in handled:
+        loop.add_signal_handler(each, over.set)
+    try:
+        yield
+    finally:
+        for each in handled:
+            loop.remove_signal_handler(each)
