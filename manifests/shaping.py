@@ -48,8 +48,8 @@ def _rest(model: type[S], source: Source, found: list[Problem]) -> S | None:
         if meant:
             below.setdefault(meant[1], value)
         elif _is_only_condition(source.data, path):
-            # Without any condition the edge would be wrong once more.
-            below["when"] = "true"
+            # Without any condition the edge would be wrong once more, and without an else perhaps its decision.
+            below |= {"when": "run.id != ''"} if _has_else(source.data, below["from"]) else {"else": True}
     try:
         return model.model_validate(data)
     except ValidationError:
@@ -64,6 +64,11 @@ def _is_only_condition(data: Any, path: tuple[str | int, ...]) -> bool:
     source = _at(data, (*path[:-3], "nodes", str(edge.get("from"))))
     decides = isinstance(source, dict) and "decision" in source
     return decides and edge.keys() & {"when", "else", "on"} == {path[-1]}
+
+
+def _has_else(data: Any, decision: str) -> bool:
+    edges = [edge for edge in data["edges"] if isinstance(edge, dict)]
+    return any(edge.get("from") == decision and edge.get("else") is True for edge in edges)
 
 
 _MEANT = re.compile(r"did you mean '(\w+)'\?")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from workers.connection import connect
+from workers.embedded import EmbeddedServer, binary
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("laptop", deadline=None)
@@ -30,3 +37,20 @@ def shared_corpora() -> Path:
         cases = ", ".join(f"{number} of {name}" for name, number in CORPUS_CASES.items())
         pytest.skip(f"NOT RUN, for want of {corpora}: {cases}")
     return corpora
+
+
+@pytest.fixture(scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of the embedded server, as `haul dev` starts it."""
+    async with EmbeddedServer(tmp_path_factory.mktemp("temporal")) as facts:
+        yield await connect(facts.address)
+
+
+@pytest.fixture(scope="session")
+async def skipping() -> AsyncIterator[Client]:
+    """A client of Temporal's test server, on which waiting takes no time."""
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=binary("temporal-test-server"), data_converter=pydantic_data_converter
+    )
+    async with environment:
+        yield environment.client

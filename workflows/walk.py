@@ -23,8 +23,9 @@ class Walk:
         self.key = key
         self.names = names
         self.cursor = Cursor(ground.topology)
-        # A node that has not run is an empty object, so that `has(node.field)` is false and no name is missing.
-        self.outputs: dict[str, Any] = dict.fromkeys(ground.topology.nodes, NOTHING)
+        # A node that has not run is an empty object, so that `has(node.field)` is false and no name is missing; those
+        # that the pipeline leaves out are among them.
+        self.outputs: dict[str, Any] = dict.fromkeys(ground.nodes, NOTHING)
         self.errors: dict[str, dict[str, Any]] = {}
         self.inside: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}

@@ -1,0 +1,50 @@
+"""The scenarios of the shipped bundles, carried out on a real server on which waiting takes no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+
+from manifests.reading import read_yaml
+from manifests.shape.scenario import FormAnswer, ScenarioFile
+from tests.conftest import PROJECT
+from tests.support import Hauling
+
+CATALOG = PROJECT / "manifests" / "catalog"
+SCENARIOS = sorted(CATALOG.glob("*/tests/*.yaml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=[f"{each.parts[-3]}-{each.stem}" for each in SCENARIOS])
+async def test_a_shipped_scenario_ends_as_it_says(path: Path, skipping: Client, tmp_path: Path) -> None:
+    scenario = ScenarioFile.model_validate(read_yaml(path, str(path)).data)
+    name = read_yaml(path.parents[1] / "workflow.yaml", "workflow.yaml").data["name"]
+    pools = ["default", "api", "gpu-small"]
+    async with Hauling(skipping, tmp_path, bundles=[CATALOG], script=path, pool=pools) as haul:
+        options: dict[str, Any] = {"mode": scenario.mode, "tags": scenario.tags, "pipeline": scenario.pipeline}
+        run = await haul.start(name, scenario.input, options)
+        await steered(run, scenario)
+        end = await haul.ended(run)
+    expected = scenario.expect
+    assert end.status == expected.status, end.failure
+    assert expected.path is None or end.path == expected.path
+    if expected.output is not None:
+        assert {key: end.output[key] for key in expected.output} == expected.output
+    if expected.failure is not None:
+        assert end.failure["category"] == expected.failure.category
+
+
+async def steered(run: WorkflowHandle[Any, Any], scenario: ScenarioFile) -> None:
+    """Signals and the answers of people, all of them before anybody asks."""
+    for name, brought in scenario.signals.items():
+        for each in brought:
+            await run.signal(name, each)
+    for gate, answer in scenario.answers.items():
+        if isinstance(answer, FormAnswer):
+            await run.signal("approve", {"node": gate, "form": answer.form})
+        elif answer == "reject":
+            await run.signal("reject", {"node": gate})
+        else:
+            await run.signal("approve", {"node": gate, "choice": answer})
