@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ INLINE_BYTES = 16 * 1024
 FIELDS_BYTES = 128 * 1024
 LARGEST = 256 * 1024 * 1024
 JSON = "application/json"
+_SHA256 = re.compile("[0-9a-f]{64}")
+_MARK = f'"{BLOB}"'.encode()
 
 
 class BlobStore(Protocol):
@@ -41,12 +44,18 @@ class FileBlobs:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(name, path)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(name, path)
+            except BaseException:
+                os.unlink(name)
+                raise
         return sha256
 
     def get(self, sha256: str) -> bytes:
+        if not _SHA256.fullmatch(sha256):
+            raise KeyError(sha256)
         try:
             return self._path(sha256).read_bytes()
         except FileNotFoundError:
@@ -65,6 +74,8 @@ class Keeper:
     def put_away(self, output: Any, keep: list[str] | None) -> Any:
         """The output itself when it is small, else a reference with the fields in `keep` beside it."""
         data = encoded(output)
+        if _MARK in data and is_forged(output):
+            raise Failing("json_major", f"an output may not have a field {BLOB!r}: that is how references are marked")
         if len(data) <= INLINE_BYTES:
             return output
         if len(data) > LARGEST:
@@ -99,6 +110,13 @@ class Keeper:
         except KeyError:
             said = f"the value {reference.get('sha256', '?')[:12]} is not in this worker's blob store"
             raise Failing("engine", f"{said}: do all workers share one?") from None
+
+
+def is_forged(value: Any) -> bool:
+    """Whether a value from outside looks like a reference: it could name what its author may not see."""
+    if isinstance(value, dict):
+        return BLOB in value or any(map(is_forged, value.values()))
+    return isinstance(value, list) and any(map(is_forged, value))
 
 
 def _copy(source: dict[str, Any], target: dict[str, Any], path: list[str], keeper: Keeper) -> None:

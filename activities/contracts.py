@@ -32,6 +32,7 @@ class PinRequest(Message):
     type: str
     input: Json = None
     plan: str | None = None
+    is_child: bool = False
     is_part: bool = False
 
 
@@ -161,8 +162,11 @@ class Done(Message):
 
 
 class Proposal(Message):
+    """`names` are those that its nodes may read besides each other: the nodes around the one that asked for it."""
+
     plan: str
     node: str
+    names: list[str]
     graph: Json
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.blobs import BlobStore
-from activities.contracts import Pinned, PinRequest
+from activities.blobs import BlobStore, is_forged
+from activities.contracts import BLOB, Pinned, PinRequest, Proposal, Proposed
 from activities.failing import Failing
-from manifests.compiler import compile_bundle
-from manifests.plan import Plan, loaded
+from manifests import proposals
+from manifests.compiler import Compiled, compile_bundle
+from manifests.plan import Plan, Planning, loaded
 from manifests.problems import Refused, did_you_mean
 from manifests.values import completed, misfit, out_of_range
 
@@ -35,12 +36,17 @@ class Plans:
             self._known[sha256] = loaded(self.blobs.get(sha256))
         return self._known[sha256]
 
-    def add(self, plan: Plan) -> str:
-        """Keeps a plan and those of its children, so that runs find them by their hash."""
+    def add(self, compiled: Compiled) -> str:
+        """Keeps a plan and all that it needs, so that runs find it by its hash."""
+        if compiled.archive is not None:
+            self.blobs.put(compiled.archive)
+        return self._kept(compiled.plan)
+
+    def _kept(self, plan: Plan) -> str:
         sha256 = self.blobs.put(plan.canonical())
         self._known[sha256] = plan
         for child in plan.children.values():
-            self.add(child)
+            self._kept(child)
         return sha256
 
     def by_name(self, name: str) -> Plan:
@@ -79,14 +85,14 @@ class Plans:
         if known is not None and known[0] == state:
             return known[1]
         try:
-            plan = compile_bundle(folder).plan
+            compiled = compile_bundle(folder)
         except Refused as refused:
             first = refused.problems[0]
             where = f"{first.span.file}:{first.span.line}:{first.span.column}"
             raise Failing("input", f"{folder} does not compile: {where}: {first.message} ({first.fix})") from None
-        self.add(plan)
-        self._compiled[folder] = (state, plan)
-        return plan
+        self.add(compiled)
+        self._compiled[folder] = (state, compiled.plan)
+        return compiled.plan
 
 
 def _state(folder: Path) -> object:
@@ -108,10 +114,27 @@ class PlanActivities:
     @activity.defn(name="plans.pin")
     async def pin(self, request: PinRequest) -> Pinned:
         plan = await asyncio.to_thread(self._found, request)
-        given = None if request.is_part else _judged(plan, request.input)
+        given = None if request.is_part else _judged(plan, request.input, request.is_child)
         text = plan.canonical()
         inline = json.loads(text) if len(text) <= INLINE_PLAN else None
         return Pinned(sha256=plan.sha256, plan=inline, input=given, **self._facts)
+
+    @activity.defn(name="plans.propose")
+    async def propose(self, request: Proposal) -> Proposed:
+        return await asyncio.to_thread(self._proposed, request)
+
+    def _proposed(self, request: Proposal) -> Proposed:
+        plan = self._plans.by_hash(request.plan)
+        node = next(
+            each for graph in (plan.graph, plan.final) if graph for each in graph.walk() if each.path == request.node
+        )
+        assert isinstance(node, Planning)
+        assert plan.archive is not None
+        try:
+            found = proposals.compiled(self._plans.blobs.get(plan.archive), plan, node, request.names, request.graph)
+        except proposals.Unacceptable as error:
+            raise Failing("json_major", f"the proposed graph is not one: {error}") from None
+        return Proposed(sha256=self._plans.add(found), name=found.plan.name)
 
     def _found(self, request: PinRequest) -> Plan:
         if request.plan is None:
@@ -131,9 +154,11 @@ class PlanActivities:
         return plan
 
 
-def _judged(plan: Plan, given: Any) -> Any:
+def _judged(plan: Plan, given: Any, is_child: bool) -> Any:
     """The input with its defaults, or None when it is complete as it is; raises `Failing`."""
     value = {} if given is None else given
+    if not is_child and is_forged(value):
+        raise Failing("input", f"an input may not have a field {BLOB!r}: that is how references are marked")
     filled = completed(plan.input, value)
     wrong = misfit(plan.input, filled) or out_of_range(filled)
     if wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from manifests import bundle as bundles
 from manifests import contracts, schemas
 from manifests.analysis import analysed
+from manifests.archive import archived
 from manifests.bundle import Bundle
 from manifests.checks import (
     budgets,
@@ -54,11 +56,16 @@ ON_PLAN = budgets.CHECKS
 
 @dataclass(frozen=True)
 class Compiled:
-    """A plan, the bundle that it came from, and the type of what its runs give."""
+    """A plan, the bundle that it came from, the type of what its runs give, and the bundles beside it that it runs.
+
+    `archive` holds all of them, where an agent of the plan may propose graphs: those are compiled with it.
+    """
 
     plan: Plan
     bundle: Bundle
     output: Type
+    beside: tuple[Bundle, ...] = ()
+    archive: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,12 @@ def _compiled(folder: Path, progress: _Progress) -> Compiled:
     problems += (problem for check in ON_PLAN for problem in check(found, plan))
     if problems:
         raise Refused(problems)
-    return Compiled(plan, bundle, found.data.output)
+    beside = tuple(each for child in draft.children.values() for each in (child.bundle, *child.beside))
+    if not any(isinstance(node.spec, shapes.Plan) for node in draft.nodes()):
+        return Compiled(plan, bundle, found.data.output, beside)
+    archive = archived(bundle, beside)
+    plan = plan.model_copy(update={"archive": hashlib.sha256(archive).hexdigest()})
+    return Compiled(plan, bundle, found.data.output, beside, archive)
 
 
 def _draft(bundle: Bundle, problems: list[Problem], progress: _Progress) -> Draft:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 IR_VERSION = 1
+# In the run of a proposed graph, the input that holds the names around the `plan` node.
+AROUND = "around_"
 
 Placement: TypeAlias = Literal["inline", "local", "queue", "child", "wait"]
 Json: TypeAlias = Any
@@ -349,6 +351,8 @@ class Plan(Part):
     segments: list[list[str]] = []
     projections: dict[str, list[str]] = {}
     children: dict[str, Plan] = {}
+    # The sha256 of the archived bundle, where an agent may propose graphs that are compiled with it.
+    archive: str | None = None
     bounds: Bounds
 
     def canonical(self) -> bytes:

@@ -17,7 +17,8 @@ from temporalio.worker import (
     WorkerDeploymentVersion,
 )
 
-from activities.blobs import BlobStore, FileBlobs, Keeper
+from activities.blobs import BlobStore, Keeper
+from activities.blobs_at import blobs_at
 from activities.memory import MemoryActivities
 from activities.models.calls import ModelActivities
 from activities.plans import PlanActivities, Plans
@@ -50,7 +51,7 @@ class World:
 
 
 def world(settings: Settings) -> World:
-    blobs = FileBlobs(settings.home / "blobs")
+    blobs = blobs_at(settings.blobs, settings.home)
     return World(settings, blobs, Plans(blobs, list(settings.bundles)), Keeper(blobs), _script(settings))
 
 
@@ -89,7 +90,7 @@ async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Wo
     tools = ToolActivities(shared.plans, shared.keeper, shared.script)
     options: dict[str, Any] = {"max_cached_workflows": settings.cached_runs, **more}
     return _worker(
-        client, settings.queue, [pinning.pin, tools.segment], shared, options,
+        client, settings.queue, [pinning.pin, pinning.propose, tools.segment], shared, options,
         workflows=[ManifestRun], workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.runs, **_versioning(settings),
     )  # fmt: skip

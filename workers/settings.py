@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     queue: str = Field("haulage", description="Task queue of the runs.")
     bundles: list[Path] = Field([Path("manifests/catalog")], description="Bundles, or folders of bundles.")
     home: Path = Field(Path(".haulage"), description="Where plans, blobs and the embedded server's data are kept.")
+    blobs: str = Field("blobs", description="Where large values are kept: a folder below `home`, `file://…`, `s3://…`.")
     heartbeat_ms: int = Field(10_000, ge=500, description="A worker that is silent for so long is taken for lost.")
     lost_attempts: int = Field(10, ge=1, description="How often a call is given out again when its worker is lost.")
     runs: int = Field(200, ge=1, description="Workflow tasks that a worker works on at once.")

@@ -105,7 +105,7 @@ class Calls:
     async def local(
         self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str
     ) -> M:
-        """One try in the worker that runs the workflow; raises `Failed`."""
+        """One try in the worker that runs the workflow; raises `Failed`. Its failures come as they are, not wrapped."""
         with self.at_work():
             try:
                 result: M = await workflow.execute_local_activity(
@@ -117,7 +117,7 @@ class Calls:
                     activity_id=id,
                     summary=summary,
                 )
-            except ActivityError as error:
+            except FailureError as error:
                 raise understood(error) from error
         return result
 

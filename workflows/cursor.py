@@ -45,7 +45,6 @@ class Cursor:
         self.topology = topology
         self.state: dict[str, State] = dict.fromkeys(topology.nodes, "waiting")
         self.taken: dict[str, list[str]] = {}
-        self.path: list[str] = []
         self.fresh: list[str] = []
         self._waits = dict(topology.ways_in)
         self._live: set[str] = set()
@@ -58,6 +57,11 @@ class Cursor:
     @property
     def finished(self) -> bool:
         return not self._open
+
+    @property
+    def path(self) -> list[str]:
+        """The nodes that completed, in plan order: what ran side by side has no other order that is always the same."""
+        return [node for node, state in self.state.items() if state == "done"]
 
     @property
     def stalled(self) -> bool:
@@ -88,7 +92,6 @@ class Cursor:
         """`chosen` are the targets that a decision takes; any other node takes all its edges."""
         if chosen is not None:
             self.taken[node] = chosen
-        self.path.append(node)
         live = [edge.target for edge in self.topology.edges[node]] if chosen is None else chosen
         self._settle(node, "done", live, self.topology.rescues.get(node, ()))
 
@@ -98,6 +101,11 @@ class Cursor:
         self._settle(node, "failed", (), [target for target in self.topology.rescues[node] if target != rescue])
         self._arrive(rescue, True)
         self._spread()
+
+    def give_up(self, node: str) -> None:
+        """The node failed and nothing takes over, so nothing follows."""
+        self.state[node] = "failed"
+        self._running -= 1
 
     def skip(self, node: str) -> None:
         self._settle(node, "skipped", (), self.topology.rescues.get(node, ()))
@@ -150,7 +158,7 @@ class Cursor:
         """What has happened, without what follows from it; running nodes are to be started again."""
         return {
             "done": self.path,
-            "failed": [node for node in self.topology.nodes if self.state[node] == "failed"],
+            "failed": [node for node in self.topology.nodes if self.state[node] == "failed" and node in self.taken],
             "skipped": [node for node in self.topology.nodes if self.state[node] == "skipped"],
             "taken": self.taken,
         }
@@ -169,5 +177,4 @@ class Cursor:
             elif node in skipped and cursor.state[node] != "skipped":
                 cursor.begin(node)
                 cursor.skip(node)
-        cursor.path = list(data["done"])
         return cursor

@@ -174,6 +174,7 @@ class Interpreter:
         rescue = walk.ground.topology.routes.get(node.id, {}).get(failure.category)
         self.board.failed(walk, node, failure)
         if rescue is None:
+            walk.cursor.give_up(node.id)
             walk.failure = walk.failure or failure
             return
         walk.errors[rescue] = failure.as_error()

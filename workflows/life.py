@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.contracts import Pinned, PinRequest
 from workflows import heirs
@@ -168,8 +168,13 @@ def _read(args: list[Any]) -> tuple[Any, Options, dict[str, Any] | None]:
 
 async def _pinned(given: Any, options: Options) -> Pinned:
     """Which plan this run carries out, for ever: the marker of this call in the history is the pin."""
-    type, is_part = workflow.info().workflow_type, options.part is not None
-    request = PinRequest(type=type, input=given, plan=options.plan, is_part=is_part)
+    request = PinRequest(
+        type=workflow.info().workflow_type,
+        input=given,
+        plan=options.plan,
+        is_child=workflow.info().parent is not None,
+        is_part=options.part is not None,
+    )
     try:
         pinned: Pinned = await workflow.execute_local_activity(
             "plans.pin",
@@ -179,6 +184,6 @@ async def _pinned(given: Any, options: Options) -> Pinned:
             retry_policy=RetryPolicy(maximum_attempts=3),
             summary="pin",
         )
-    except ActivityError as error:
+    except FailureError as error:
         raise understood(error).as_temporal(None, {}) from None
     return pinned

@@ -41,7 +41,7 @@ class ExpectedFailure(Shape):
 
 class Expectation(Shape):
     status: Literal["completed", "failed", "cancelled"] = Field("completed", description="How the run ends.")
-    path: list[NodeId] | None = Field(None, description="The nodes that completed, in order.")
+    path: list[NodeId] | None = Field(None, description="The nodes that completed, in plan order.")
     output: Literals = Field(None, description="What it gives; of objects, the fields that are named.")
     calls: dict[Name, int] = Field(default_factory=dict, description="How often each agent or tool is called.")
     not_called: list[Name] = Field(default_factory=list, description="Agents and tools that are not called.")

@@ -1,4 +1,4 @@
-"""The scenarios of the shipped bundles, carried out on a real server on which waiting takes no time."""
+"""The scenarios of the shipped bundles and of our own, carried out on a real server on which waiting takes no time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from tests.conftest import PROJECT
 from tests.support import Hauling
 
 CATALOG = PROJECT / "manifests" / "catalog"
-SCENARIOS = sorted(CATALOG.glob("*/tests/*.yaml"))
+BUNDLES = PROJECT / "tests" / "workflows" / "bundles"
+SCENARIOS = [*sorted(CATALOG.glob("*/tests/*.yaml")), *sorted(BUNDLES.glob("*/tests/*.yaml"))]
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=[f"{each.parts[-3]}-{each.stem}" for each in SCENARIOS])
-async def test_a_shipped_scenario_ends_as_it_says(path: Path, skipping: Client, tmp_path: Path) -> None:
+async def test_a_scenario_ends_as_it_says(path: Path, skipping: Client, tmp_path: Path) -> None:
     scenario = ScenarioFile.model_validate(read_yaml(path, str(path)).data)
     name = read_yaml(path.parents[1] / "workflow.yaml", "workflow.yaml").data["name"]
     pools = ["default", "api", "gpu-small"]
-    async with Hauling(skipping, tmp_path, bundles=[CATALOG], script=path, pool=pools) as haul:
+    async with Hauling(skipping, tmp_path, bundles=[CATALOG, BUNDLES], script=path, pool=pools) as haul:
         options: dict[str, Any] = {"mode": scenario.mode, "tags": scenario.tags, "pipeline": scenario.pipeline}
         run = await haul.start(name, scenario.input, options)
         await steered(run, scenario)
