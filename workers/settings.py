@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     cached_runs: int = Field(1_000, ge=0, description="Runs that a worker keeps in memory.")
     drain_s: float = Field(30.0, ge=0, description="How long a worker that stops waits for what is under way.")
     pool: list[str] = Field(["default"], description="Pools that a `models` worker serves.")
+    queues: list[str] = Field([], description="More queues to serve: those that nodes name under `queue`.")
     deployment: str | None = Field(None, description="Name of the worker deployment; runs are pinned to its version.")
     script: Path | None = Field(None, description="A scenario that answers for models, tools and memories.")
     effects: Path | None = Field(None, description="Where a script writes down what it did.")
