@@ -18,7 +18,7 @@ from gateway.cli.main import COMMANDS
 from manifests import draft, failures, outputs, text, yaml_tree
 from manifests.builtins import PLUGINS, TOOLS
 from manifests.codes import CODES
-from manifests.expressions import functions, syntax
+from manifests.expressions import engine, functions, syntax
 from manifests.expressions.types import Type
 from manifests.published import ABOUT, file_name
 from manifests.shape import agents, base, memory, models, pipelines, plugins, policies, scenario, tools, triggers
@@ -282,6 +282,11 @@ def limits() -> str:
         ("aliases in a file", f"{yaml_tree.MAX_ALIASES}"),
         ("characters of an expression", f"{syntax.LONGEST:,}"),
         ("loops (`map`, `filter`, `all`, …) inside each other in an expression", f"{syntax.NESTED_LOOPS}"),
+        ("iterations of all loops of an expression; long values in a loop's body count too", f"{engine.ITERATIONS:,}"),
+        (
+            "items of a list in a loop that may go unevaluated, as in `orValue(…)` and `optMap(…)`",
+            f"{engine.LONGEST:,}",
+        ),
     ]
     return table(("what", "at most"), rows)
 

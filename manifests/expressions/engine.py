@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,23 +14,86 @@ from manifests.expressions.tokens import Token, tokens
 # `loop` is a variable of ours and a reserved word of CEL; a name of the same length keeps all columns.
 LOOP, _LOOP = "loop", "l__p"
 
+# CEL's `map` and `filter` copy their list with each item: lists of up to SHORT cost no more than other work, those of
+# up to LONGEST 25 ms. A workflow that works for two seconds without a pause fails its task, for ever.
+SHORT, LONGEST = 128, 1_000
+ITERATIONS = 100_000
+TOO_MANY = f"the loops take too many iterations (at most {ITERATIONS:,}); move one of them into a map node"
+_TOO_LONG = "is too long for a loop inside CEL"
+_WAY_OUT = "move it to the outside of the expression, or into a map node"
+_FOLDS = ("all", "exists", "exists_one")
 
-def _keys(value: dict[Any, Any]) -> list[Any]:
-    return sorted(value)
+
+class TooMany(Exception):
+    """More iterations than one expression may take."""
 
 
-def _same(value: list[Any]) -> list[Any]:
+class _Meter(threading.local):
+    """CEL's callbacks know no caller, so each thread has its count."""
+
+    spent = 0
+
+
+_METER = _Meter()
+
+
+def spent() -> int:
+    return _METER.spent
+
+
+def count_from(spent: int) -> None:
+    _METER.spent = spent
+
+
+def count(iterations: int) -> None:
+    """Raises `TooMany`."""
+    _METER.spent += iterations
+    if _METER.spent > ITERATIONS:
+        raise TooMany(TOO_MANY)
+
+
+def is_refusal(said: str) -> bool:
+    return said == TOO_MANY or (_TOO_LONG in said and said.endswith(_WAY_OUT))
+
+
+def _keys(value: dict[Any, Any], longest: int) -> list[Any]:
+    return sorted(_bounded(value, longest))
+
+
+def _bounded(value: Any, longest: int) -> Any:
+    if len(value) > longest:
+        what = f"a list of {len(value):,}" if isinstance(value, list) else f"an object of {len(value):,}"
+        raise TooMany(f"{what} {_TOO_LONG} (at most {longest:,}); {_WAY_OUT}")
+    return _counted(value)
+
+
+def _counted(value: Any) -> Any:
+    count(len(value))
     return value
+
+
+def _counted_keys(value: dict[Any, Any]) -> list[Any]:
+    return sorted(_counted(value))
 
 
 def _environment() -> Any:
     """Expressions are parsed, never checked, by CEL: names and types are ours to judge, all at once."""
-    kind = cel.Type
-    keys = cel.Overload("ordered_map", return_type=kind.LIST, parameters=[kind.MAP], is_member=True, impl=_keys)
-    same = cel.Overload("ordered_list", return_type=kind.LIST, parameters=[kind.LIST], is_member=True, impl=_same)
-    ordered = cel.FunctionDecl("ordered__", [keys, same])
     extensions = [ext_optional.ExtOptional(), ext_strings.ExtStrings(), ext_math.ExtMath()]
-    return cel.NewEnv(variables={}, extensions=extensions, functions=[ordered])
+    ordered = _list_function("ordered__", _keys, _bounded, [cel.Type.INT])
+    counted = _list_function("counted__", _counted_keys, _counted, [])
+    return cel.NewEnv(variables={}, extensions=extensions, functions=[ordered, counted])
+
+
+def _list_function(name: str, of_map: Any, of_list: Any, more: list[Any]) -> Any:
+    """A method of objects and lists that gives a list."""
+    kind = cel.Type
+    overloads = [
+        cel.Overload(
+            f"{name}{given.name()}", return_type=kind.LIST, parameters=[given, *more], is_member=True, impl=impl
+        )
+        for given, impl in ((kind.MAP, of_map), (kind.LIST, of_list))
+    ]
+    return cel.FunctionDecl(name, overloads)
 
 
 _ERROR = cel.Type.ERROR
@@ -56,11 +120,19 @@ def spelt(text: str) -> str:
     return _replaced(text, ((token, _LOOP) for token in _roots(text) if token.text == LOOP))
 
 
-def ordered(text: str) -> str:
-    """The text with keys in order before every `map` and `filter`: CEL's maps have a new order in every process."""
+def ordered(text: str, longest: int) -> str:
+    """The text with keys in order before every `map` and `filter`, which take `longest` items at most."""
     if "map" not in text and "filter" not in text:
         return text
-    return _replaced(text, ((token, f"ordered__().{token.text}") for token in _macros(text)))
+    found = _macros(text, ("map", "filter"))
+    return _replaced(text, ((token, f"ordered__({longest}).{token.text}") for token in found))
+
+
+def metered(text: str, longest: int, start: int = 0) -> str:
+    """The same from `start` on, with all iterations counted."""
+    found = (token for token in _macros(text, ("map", "filter", *_FOLDS)) if token.start > start)
+    calls = ((token, "counted__()" if token.text in _FOLDS else f"ordered__({longest})") for token in found)
+    return _replaced(text, ((token, f"{call}.{token.text}") for token, call in calls))
 
 
 def name_from_cel(name: str) -> str:
@@ -85,10 +157,10 @@ def _roots(text: str) -> Iterator[Token]:
             before = token.text
 
 
-def _macros(text: str) -> Iterator[Token]:
+def _macros(text: str, kinds: tuple[str, ...]) -> Iterator[Token]:
     words = list(tokens(text))
     for before, token, after in zip(words, words[1:], words[2:], strict=False):
-        if before.text == "." and token.text in ("map", "filter") and after.text == "(":
+        if before.text == "." and token.text in kinds and after.text == "(":
             yield token
 
 
