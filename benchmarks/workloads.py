@@ -76,7 +76,7 @@ class HandWritten:
 
 def write(folder: Path, shape: str, size: int, placement: str) -> Path:
     """A bundle of this shape, its steps `queue`d, `local` one by one, `fused`, or `inline`."""
-    node = {"transform": {"text": "A"}} if placement == "inline" else {"tool": "shout", "with": STEP}
+    node: dict[str, Any] = {"transform": {"text": "A"}} if placement == "inline" else {"tool": "shout", "with": STEP}
     if placement == "queue":
         node |= {"queue": QUEUE}
     workflow_file = {"name": f"{shape}-{size}-{placement}", **_SHAPES[shape](size, node)}
