@@ -68,14 +68,17 @@ def _script(settings: Settings) -> Script | None:
 async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, **more: Any) -> list[Worker]:
     """One worker for each queue that these roles serve."""
     workers: list[Worker] = []
+    everything: list[Callable[..., Any]] = []
     for role in roles:
         if role == "run":
             workers.append(await _run_worker(client, shared, more))
-        else:
-            workers += [
-                _worker(client, queue, _activities(role, shared), shared, more) for queue in _queues(role, shared)
-            ]
-    return workers
+            continue
+        served = _activities(role, shared)
+        everything += served
+        workers += [_worker(client, queue, served, shared, more) for queue in _queues(role, shared)]
+    # Whoever polls a queue must know all that may be put there.
+    own = shared.settings.queues if everything else []
+    return [*workers, *(_worker(client, queue, everything, shared, more) for queue in own)]
 
 
 async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Worker:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +15,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.contracts import Pinned
 from manifests import plan as plans
+from workflows.ending import Afterwards
 from workflows.failures import Failed, understood
 from workflows.walk import Walk
 
@@ -162,16 +162,14 @@ class Calls:
             await workflow.sleep(wait, summary=summary)
         return True
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def at_work(self) -> Afterwards:
         """While this lasts the run cannot be handed on, and its working time goes by."""
-        self.busy += 1
-        self._run.clock.works(1)
-        try:
-            yield
-        finally:
-            self.busy -= 1
-            self._run.clock.works(-1)
+        self._works(1)
+        return Afterwards(lambda: self._works(-1))
+
+    def _works(self, change: int) -> None:
+        self.busy += change
+        self._run.clock.works(change)
 
     def _time(self, node: plans.Node) -> int:
         own = node.timeout_ms or 60_000

@@ -21,6 +21,7 @@ from workflows.budget import Ledger
 from workflows.calls import Calls
 from workflows.chart import Ground
 from workflows.clock import Clock
+from workflows.ending import Afterwards
 from workflows.failures import Failed
 from workflows.kinds import perform
 from workflows.kinds.inline import INLINE, settle_inline
@@ -80,22 +81,32 @@ class Interpreter:
         """Every node of a walk that is to run, and then what the graph gives; raises `Failed`."""
         self.walks.append(walk)
         try:
-            while not walk.cursor.finished:
-                if walk.crash is not None:
-                    raise walk.crash
-                if walk.failure is not None:
-                    raise walk.failure
-                node = walk.cursor.start() if self.may_start() else None
-                if node is not None:
-                    self._begin(walk, walk.node(node))
-                elif walk.cursor.stalled:
-                    raise Failed("engine", "nothing can go on, and not everything is done")
-                else:
-                    await walk.news()
-        finally:
-            await ended(list(walk.tasks.values()))
-            self.walks.remove(walk)
+            await self._go(walk)
+        except GeneratorExit:
+            raise  # put out of memory: nothing has ended
+        except BaseException:
+            await self._leave(walk)
+            raise
+        await self._leave(walk)
         return self._output(walk)
+
+    async def _go(self, walk: Walk) -> None:
+        while not walk.cursor.finished:
+            if walk.crash is not None:
+                raise walk.crash
+            if walk.failure is not None:
+                raise walk.failure
+            node = walk.cursor.start() if self.may_start() else None
+            if node is not None:
+                self._begin(walk, walk.node(node))
+            elif walk.cursor.stalled:
+                raise Failed("engine", "nothing can go on, and not everything is done")
+            else:
+                await walk.news()
+
+    async def _leave(self, walk: Walk) -> None:
+        await ended(list(walk.tasks.values()))
+        self.walks.remove(walk)
 
     def may_start(self) -> bool:
         return not (self.steering.paused or self.must_hand_on())
@@ -132,17 +143,20 @@ class Interpreter:
 
     async def _watched(self, walk: Walk, node: plans.Node, work: Any) -> None:
         """A bug in here must stop the run's task and be seen, not be lost with an asyncio task."""
-        try:
-            await work
-        except Failed as failure:
-            self.failed(walk, node, failure)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:
-            walk.crash = error
-        finally:
+
+        def over() -> None:
             walk.tasks.pop(node.id, None)
             walk.wake()
+
+        with Afterwards(over):
+            try:
+                await work
+            except Failed as failure:
+                self.failed(walk, node, failure)
+            except (asyncio.CancelledError, GeneratorExit):
+                raise
+            except BaseException as error:
+                walk.crash = error
 
     async def _perform(self, walk: Walk, node: plans.Node) -> None:
         resumable = isinstance(node, RESUMABLE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from manifests import plan as plans
+from workflows.ending import Afterwards
 from workflows.failures import Failed
 from workflows.gates import Gate, answer_of
 from workflows.walk import Walk
@@ -22,17 +23,20 @@ async def perform(run: Interpreter, walk: Walk, node: plans.Human) -> Any:
     gate.answer = answer_of(early) if early else None
     run.clock.waits(1)
     how = "closed"
-    try:
-        answer = await _answer(run, node, gate)
-        how = str(answer.get("choice", "form"))
-        return _said(answer)
-    except Failed as failure:
-        how = failure.category
-        raise
-    finally:
+
+    def over() -> None:
         run.clock.waits(-1)
         run.steering.gates.close(gate, how)
         run.board.waiting_changed()
+
+    with Afterwards(over):
+        try:
+            answer = await _answer(run, node, gate)
+            how = str(answer.get("choice", "form"))
+            return _said(answer)
+        except Failed as failure:
+            how = failure.category
+            raise
 
 
 def _gate(run: Interpreter, walk: Walk, node: plans.Human) -> Gate:

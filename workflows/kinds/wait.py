@@ -9,6 +9,7 @@ from temporalio import workflow
 
 from manifests import plan as plans
 from manifests.values import misfit
+from workflows.ending import Afterwards
 from workflows.failures import Failed
 from workflows.walk import Walk
 
@@ -24,10 +25,8 @@ async def perform(run: Interpreter, walk: Walk, node: plans.Wait) -> Any:
             await workflow.sleep(until - run.now(), summary=node.id)
         return {"at": run.now().isoformat().replace("+00:00", "Z")}
     run.clock.waits(1)
-    try:
+    with Afterwards(lambda: run.clock.waits(-1)):
         return await _signal(run, node, node.signal, until)
-    finally:
-        run.clock.waits(-1)
 
 
 def _until(run: Interpreter, walk: Walk, node: plans.Wait) -> datetime:
