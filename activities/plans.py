@@ -21,6 +21,14 @@ from manifests.values import completed, misfit, out_of_range
 INLINE_PLAN = 64 * 1024
 
 
+class Unknown(Failing):
+    """A plan that is not in the store of this worker."""
+
+    def __init__(self, sha256: str) -> None:
+        said = f"the plan {sha256[:12]} is not in this worker's blob store"
+        super().__init__("engine", f"{said}: do all workers share one?")
+
+
 class Plans:
     """The plans of some bundles, always as they are now, and every plan that was ever run, by its hash."""
 
@@ -31,9 +39,12 @@ class Plans:
         self._known: dict[str, Plan] = {}
 
     def by_hash(self, sha256: str) -> Plan:
-        """Raises `KeyError`."""
+        """Raises `Unknown`."""
         if sha256 not in self._known:
-            self._known[sha256] = loaded(self.blobs.get(sha256))
+            try:
+                self._known[sha256] = loaded(self.blobs.get(sha256))
+            except KeyError:
+                raise Unknown(sha256) from None
         return self._known[sha256]
 
     def add(self, compiled: Compiled) -> str:
@@ -141,7 +152,7 @@ class PlanActivities:
             return self._plans.by_name(request.type)
         try:
             plan = self._plans.by_hash(request.plan)
-        except KeyError:
+        except Unknown:
             plan = self._plans.by_name(request.type)
             if not plan.sha256.startswith(request.plan):
                 raise Failing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import contextvars
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ class Watching(Interceptor):
 
 class _Watched(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        beating = asyncio.create_task(_beat())
+        beating = _Beating(activity.info().heartbeat_timeout)
         try:
             async with asyncio.timeout(_time()):
                 return await super().execute_activity(input)
@@ -36,9 +36,31 @@ class _Watched(ActivityInboundInterceptor):
             activity.logger.exception("an activity failed in a way that it does not know")
             raise Failing("engine", f"{type(error).__name__}: {error}") from error
         finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
+            beating.stop()
+
+
+class _Beating:
+    """A sign of life three times in each heartbeat timeout; most activities are over before the first."""
+
+    def __init__(self, limit: timedelta | None) -> None:
+        self._seconds = limit.total_seconds() / 3 if limit is not None else None
+        self._heartbeat = activity.heartbeat
+        self._context = contextvars.copy_context()
+        self._next: asyncio.TimerHandle | None = None
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._next = loop.call_later(self._seconds, self._beat, context=self._context)
+
+    def _beat(self) -> None:
+        self._heartbeat()
+        self._wait()
+
+    def stop(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
 
 
 def _time() -> float | None:
@@ -48,10 +70,3 @@ def _time() -> float | None:
     if limit is None:
         return None
     return limit.total_seconds() if info.is_local else max(0.001, (limit - GRACE).total_seconds())
-
-
-async def _beat() -> None:
-    limit = activity.info().heartbeat_timeout
-    while limit is not None:
-        activity.heartbeat()
-        await asyncio.sleep(limit.total_seconds() / 3)

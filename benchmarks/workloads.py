@@ -115,7 +115,7 @@ def _tree(size: int, node: dict[str, Any]) -> dict[str, Any]:
         }
         edges += [
             f"step{depth} -> choice{depth}",
-            {"from": f"choice{depth}", "to": f"left{depth}", "when": f'step{depth}.text == "A" && {depth % 2} == 1'},
+            {"from": f"choice{depth}", "to": f"left{depth}", "when": f'step{depth}.text == "{"BA"[depth % 2]}"'},
             {"from": f"choice{depth}", "to": f"right{depth}", "else": True},
             f"left{depth} -> met{depth}",
             f"right{depth} -> met{depth}",

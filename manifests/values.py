@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -14,9 +13,10 @@ _INT64 = 2**63
 
 def misfit(schema: Mapping[str, Any], value: Any) -> str:
     """The first thing that is wrong with a value, in words; empty when it fits."""
-    found = next(iter(_validator(_text(schema)).iter_errors(value)), None)
-    if found is None:
+    validator = _VALIDATORS.of(schema)
+    if validator.is_valid(value):
         return ""
+    found = next(iter(validator.iter_errors(value)))
     where = ".".join(str(step) for step in found.instance_path)
     return f"{where}: {found.message}" if where else str(found.message)
 
@@ -66,10 +66,21 @@ def out_of_range(value: Any) -> str:
     return ""
 
 
-def _text(schema: Mapping[str, Any]) -> str:
-    return json.dumps(schema, sort_keys=True)
+class _Validators:
+    """One for each schema, told by identity: those of a plan live as long as it does, and are met in every call."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[int, tuple[Mapping[str, Any], Any]] = OrderedDict()
+
+    def of(self, schema: Mapping[str, Any]) -> Any:
+        found = self._known.get(id(schema))
+        if found is None:
+            # Holding the schema keeps its identity from being given to another one.
+            found = self._known[id(schema)] = (schema, jsonschema_rs.validator_for(dict(schema)))
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return found[1]
 
 
-@lru_cache(maxsize=1024)
-def _validator(schema: str) -> Any:
-    return jsonschema_rs.validator_for(json.loads(schema))
+_VALIDATORS = _Validators(1024)

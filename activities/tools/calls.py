@@ -32,7 +32,10 @@ class ToolActivities:
     @activity.defn(name="tools.call")
     async def call(self, request: ToolCall) -> Result:
         spec = self._plans.by_hash(request.plan).tools[request.tool]
-        output = await asyncio.to_thread(self._called, request, spec, request.tool, request.arguments)
+        if spec.uses in PURE and self._script is None:
+            output = self._called(request, spec, request.tool, request.arguments)
+        else:
+            output = await asyncio.to_thread(self._called, request, spec, request.tool, request.arguments)
         return Result(output=self._keeper.put_away(output, request.keep))
 
     @activity.defn(name="tools.segment")
@@ -61,9 +64,7 @@ class ToolActivities:
         return self._called(Call(plan=plan, node=step.node, key=""), spec, step.tool, arguments)
 
     def _called(self, call: Call, spec: ToolSpec, name: str, arguments: dict[str, Any]) -> Any:
-        given = _judged(spec, name, self._keeper.brought_back(arguments))
-        if spec.idempotency_key is not None:
-            given = {**given, spec.idempotency_key: call.key}
+        given = _judged(spec, name, call.key, self._keeper.brought_back(arguments))
         if self._script is not None and (spec.uses not in PURE or self._script.scripts_tool(name)):
             output = self._script.tool(call, name)
         elif spec.uses in PURE:
@@ -73,12 +74,12 @@ class ToolActivities:
         return _fitting(spec, name, output)
 
 
-def _judged(spec: ToolSpec, name: str, arguments: Any) -> dict[str, Any]:
+def _judged(spec: ToolSpec, name: str, key: str, arguments: Any) -> dict[str, Any]:
+    """What the tool gets: its arguments with their defaults, and the key by which it knows a repeated call."""
     given: dict[str, Any] = completed(spec.input, arguments)
-    schema = spec.input
     if spec.idempotency_key is not None:
-        schema = {**schema, "required": [each for each in schema.get("required", []) if each != spec.idempotency_key]}
-    wrong = misfit(schema, given)
+        given = {**given, spec.idempotency_key: key}
+    wrong = misfit(spec.input, given)
     if wrong:
         raise Failing("input", f"the arguments of {name!r} do not fit: {wrong}")
     return given
