@@ -1,4 +1,4 @@
-"""What surrounds every activity: signs of life, an end to what takes too long, and a category for every error."""
+"""What surrounds our activities: signs of life, an end to what takes too long, and a category for every error."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from activities.failing import Failing
 
 # The server waits this much longer than the activity itself, which can say better what it was doing.
 GRACE = timedelta(seconds=5)
+# On a worker of somebody's own there are activities that are none of our business.
+OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
 
 class Watching(Interceptor):
@@ -24,6 +26,8 @@ class Watching(Interceptor):
 
 class _Watched(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if not activity.info().activity_type.startswith(OURS):
+            return await super().execute_activity(input)
         beating = _Beating(activity.info().heartbeat_timeout)
         try:
             async with asyncio.timeout(_time()):

@@ -73,7 +73,7 @@ async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, 
         if role == "run":
             workers.append(await _run_worker(client, shared, more))
             continue
-        served = _activities(role, shared)
+        served = activities_of(role, shared)
         everything += served
         workers += [_worker(client, queue, served, shared, more) for queue in _queues(role, shared)]
     # Whoever polls a queue must know all that may be put there.
@@ -83,20 +83,25 @@ async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, 
 
 async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Worker:
     settings = shared.settings
-    SHELF.fetch = shared.blobs.get
-    pinning = PlanActivities(
-        shared.plans,
-        heartbeat_ms=settings.heartbeat_ms,
-        lost_attempts=settings.lost_attempts,
-        search_attributes=await registered(client),
-    )
-    tools = ToolActivities(shared.plans, shared.keeper, shared.script)
     options: dict[str, Any] = {"max_cached_workflows": settings.cached_runs, **more}
     return _worker(
-        client, settings.queue, [pinning.pin, pinning.propose, tools.segment], shared, options,
+        client, settings.queue, run_activities(shared, await registered(client)), shared, options,
         workflows=[ManifestRun], workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.runs, **_versioning(settings),
     )  # fmt: skip
+
+
+def run_activities(shared: World, search_attributes: bool) -> list[Callable[..., Any]]:
+    """The local activities of runs, and what replay needs of this process."""
+    SHELF.fetch = shared.blobs.get
+    pinning = PlanActivities(
+        shared.plans,
+        heartbeat_ms=shared.settings.heartbeat_ms,
+        lost_attempts=shared.settings.lost_attempts,
+        search_attributes=search_attributes,
+    )
+    tools = ToolActivities(shared.plans, shared.keeper, shared.script)
+    return [pinning.pin, pinning.propose, tools.segment]
 
 
 def _worker(
@@ -123,8 +128,11 @@ def _queues(role: Role, shared: World) -> list[str]:
             return [f"haulage.{role}"]
 
 
-def _activities(role: Role, shared: World) -> list[Callable[..., Any]]:
+def activities_of(role: Role, shared: World) -> list[Callable[..., Any]]:
+    """What a role does on its queues; runs do their own in place."""
     match role:
+        case "run":
+            return []
         case "models":
             return [ModelActivities(shared.plans, shared.keeper, shared.script).call]
         case "tools":

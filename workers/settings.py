@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, TypeVar
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+T = TypeVar("T")
+# In the environment a list is written with commas.
+Listed = Annotated[list[T], NoDecode, BeforeValidator(lambda said: said.split(",") if isinstance(said, str) else said)]
 
 
 class Settings(BaseSettings):
@@ -14,7 +19,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HAULAGE_", frozen=True, extra="ignore")
 
     queue: str = Field("haulage", description="Task queue of the runs.")
-    bundles: list[Path] = Field([Path("manifests/catalog")], description="Bundles, or folders of bundles.")
+    bundles: Listed[Path] = Field([Path("manifests/catalog")], description="Bundles, or folders of bundles.")
     home: Path = Field(Path(".haulage"), description="Where plans, blobs and the embedded server's data are kept.")
     blobs: str = Field("blobs", description="Where large values are kept: a folder below `home`, `file://…`, `s3://…`.")
     heartbeat_ms: int = Field(10_000, ge=500, description="A worker that is silent for so long is taken for lost.")
@@ -23,8 +28,8 @@ class Settings(BaseSettings):
     activities: int = Field(100, ge=1, description="Activities that a worker works on at once.")
     cached_runs: int = Field(1_000, ge=0, description="Runs that a worker keeps in memory.")
     drain_s: float = Field(30.0, ge=0, description="How long a worker that stops waits for what is under way.")
-    pool: list[str] = Field(["default"], description="Pools that a `models` worker serves.")
-    queues: list[str] = Field([], description="More queues to serve: those that nodes name under `queue`.")
+    pool: Listed[str] = Field(["default"], description="Pools that a `models` worker serves.")
+    queues: Listed[str] = Field([], description="More queues to serve: those that nodes name under `queue`.")
     deployment: str | None = Field(None, description="Name of the worker deployment; runs are pinned to its version.")
     script: Path | None = Field(None, description="A scenario that answers for models, tools and memories.")
     effects: Path | None = Field(None, description="Where a script writes down what it did.")
