@@ -51,13 +51,14 @@ class Plans:
         """Keeps a plan and all that it needs, so that runs find it by its hash."""
         if compiled.archive is not None:
             self.blobs.put(compiled.archive)
-        return self._kept(compiled.plan)
+        return self.keep(compiled.plan)
 
-    def _kept(self, plan: Plan) -> str:
+    def keep(self, plan: Plan) -> str:
+        """The same for a plan alone."""
         sha256 = self.blobs.put(plan.canonical())
         self._known[sha256] = plan
         for child in plan.children.values():
-            self._kept(child)
+            self.keep(child)
         return sha256
 
     def by_name(self, name: str) -> Plan:

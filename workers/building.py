@@ -152,7 +152,7 @@ def _versioning(settings: Settings) -> dict[str, Any]:
     return {"deployment_config": WorkerDeploymentConfig(version, True, pinned)}
 
 
-def build_replayer() -> Replayer:
+def build_replayer(**more: Any) -> Replayer:
     """Judges recorded histories by the workflow code of today."""
     from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -160,4 +160,5 @@ def build_replayer() -> Replayer:
         workflows=[ManifestRun],
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=pydantic_data_converter,
+        **more,
     )

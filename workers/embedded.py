@@ -48,10 +48,13 @@ class Facts:
 
 
 class EmbeddedServer:
-    def __init__(self, home: Path, *, stock: bool = False, port: int | None = None) -> None:
+    def __init__(
+        self, home: Path, *, stock: bool = False, port: int | None = None, extra: tuple[str, ...] = ()
+    ) -> None:
         self._home = home
         self._stock = stock
         self._port = port
+        self._extra = extra
         self._process: asyncio.subprocess.Process | None = None
         self._lock: IO[str] | None = None
         self.facts: Facts | None = None
@@ -130,7 +133,7 @@ class EmbeddedServer:
         command += ["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1", "--db-filename", str(self._home / "temporal.db")]
         command += ["--port", str(ports["grpc"]), "--ui-port", str(ports["ui"])]
         command += ["--http-port", str(ports["http"]), "--metrics-port", str(ports["metrics"])]
-        return command if self._stock else [*command, *TUNING]
+        return [*command, *(() if self._stock else TUNING), *self._extra]
 
     async def _healthy(self, port: int) -> None:
         assert self._process is not None

@@ -63,15 +63,20 @@ class Gates:
     open: dict[tuple[str, str], Gate] = field(default_factory=dict)
     early: dict[tuple[str, str], Answer] = field(default_factory=dict)
     closed: dict[tuple[str, str], str] = field(default_factory=dict)
+    taken: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     def opened(self, gate: Gate) -> Answer | None:
         """Opens a gate; the answer that came before it did, if it fits what is shown."""
         self.open[gate.place] = gate
         order = self.early.pop(gate.place, None)
-        return order if order is not None and not gate.misfit(order) else None
+        if order is None or gate.misfit(order):
+            return None
+        self.taken[gate.place] = order
+        return order
 
     def close(self, gate: Gate, how: str) -> None:
         del self.open[gate.place]
+        self.taken.pop(gate.place, None)
         self.closed[gate.place] = how
 
     def place(self, order: Answer) -> tuple[str, str]:
@@ -117,6 +122,7 @@ class Gates:
             self.early[self.place(order)] = order
             return "kept until the gate opens"
         gate.answer = answer_of(order)
+        self.taken[gate.place] = order
         return "answered"
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -125,7 +131,9 @@ class Gates:
     # --- across continue-as-new
 
     def dump(self) -> dict[str, Any]:
-        early = [[*place, type(order).__name__, order.model_dump()] for place, order in self.early.items()]
+        # An answer may come at the very moment at which the run is handed on, before its gate has seen it.
+        orders = {**self.early, **self.taken}
+        early = [[*place, type(order).__name__, order.model_dump()] for place, order in orders.items()]
         return {"early": early, "closed": [[*place, how] for place, how in self.closed.items()]}
 
     def load(self, data: dict[str, Any]) -> None:

@@ -49,6 +49,16 @@ def take_up(run: Interpreter, estate: dict[str, Any]) -> None:
     run.values.holds_blobs = estate["holds_blobs"]
 
 
+def checkpoint_of(run: Interpreter) -> dict[str, Any]:
+    """What the query `checkpoint` says: all that a new run needs to go on from where this one stands."""
+    return {
+        "input": run.input,
+        "options": options_for(run),
+        "walk": run.main.dump(),
+        "undone": run.undoing.undone,
+    }
+
+
 def state_of(run: Interpreter) -> dict[str, Any]:
     """What the query `state` says."""
     main = run.main

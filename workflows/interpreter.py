@@ -58,9 +58,9 @@ class Interpreter:
         self.calls = Calls(self, pinned)
         self.undoing = Undoing(self)
         self.board = Board(self)
+        self.walks: list[Walk] = []
         self.steering = Steering(self)
         self.main = Walk(self.chart.main, self.root_scope(), {})
-        self.walks: list[Walk] = []
         self.mailboxes: dict[str, list[dict[str, Any]]] = {}
         self.part_state: dict[str, Any] = {"results": {}, "bodies": {}}
         self.awaited_signals = {n.signal for n in _nodes(plan) if isinstance(n, plans.Wait) and n.signal}
@@ -68,6 +68,7 @@ class Interpreter:
         self._held: list[asyncio.Future[None]] = []
         if options.origin is not None:
             self.main.load(options.origin.walk)
+            self.noted(options.origin.walk, deep=True)
 
     def root_scope(self) -> dict[str, Any]:
         return {"input": self.input, "run": self.run_facts, "error": {}}
@@ -105,6 +106,7 @@ class Interpreter:
                 await walk.news()
 
     async def _leave(self, walk: Walk) -> None:
+        walk.over = True
         await ended(list(walk.tasks.values()))
         self.walks.remove(walk)
 
@@ -183,14 +185,17 @@ class Interpreter:
 
     def failed(self, walk: Walk, node: plans.Node, failure: Failed) -> None:
         """The failure takes its way out, or it is that of the walk."""
-        walk.inside.pop(node.id, None)
         failure = failure.at(node.id, node.kind)
         rescue = walk.ground.topology.routes.get(node.id, {}).get(failure.category)
         self.board.failed(walk, node, failure)
-        if rescue is None:
-            walk.cursor.give_up(node.id)
+        # What is cancelled because its walk is over has not failed: a run that goes on from here starts it again.
+        swept_away = walk.over and failure.category == "cancelled"
+        if rescue is None or swept_away:
+            if not swept_away:
+                walk.cursor.give_up(node.id)
             walk.failure = walk.failure or failure
             return
+        walk.inside.pop(node.id, None)
         walk.errors[rescue] = failure.as_error()
         walk.cursor.fail(node.id, rescue)
         self._fill_in_defaults(walk)

@@ -145,6 +145,9 @@ class Life:
     def state(self) -> Any:
         return heirs.state_of(self._run) if self._run else {"status": "starting"}
 
+    def checkpoint(self) -> Any:
+        return heirs.checkpoint_of(self._run) if self._run else None
+
     def graph(self) -> str:
         return self._run.board.mermaid() if self._run else ""
 

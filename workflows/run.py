@@ -98,6 +98,10 @@ class ManifestRun:
         return self._life.state()
 
     @workflow.query
+    def checkpoint(self) -> Any:
+        return self._life.checkpoint()
+
+    @workflow.query
     def graph(self) -> str:
         return self._life.graph()
 

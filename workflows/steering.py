@@ -233,6 +233,8 @@ def _misfit(run: Interpreter, node: plans.Node, order: Override) -> str:
             return f"no model {order.model!r}; {did_you_mean(order.model, run.plan.models, 'model')}"
         case "retry" if isinstance(node, INLINE | plans.Human | plans.Wait):
             return f"a {node.kind} is not tried again; use `output`, `skip` or `goto`"
+        case "output" if isinstance(node, plans.Decision):
+            return "a decision gives nothing, it chooses; use `goto`"
         case "input" if order.input is None:
             return '`input` wants the inputs: {"input": {…}}'
         case "input" if not node.inputs and isinstance(

@@ -36,6 +36,7 @@ class Undoing:
     def __init__(self, run: Interpreter) -> None:
         self._run = run
         self.deeds: list[Deed] = []
+        self.undone: list[str] = []
 
     def remember(self, walk: Walk, node: plans.Node, output: Any) -> None:
         if node.undo is None:
@@ -54,6 +55,7 @@ class Undoing:
             deed = self.deeds.pop()
             try:
                 await self._one(deed)
+                self.undone.append(deed.node)
                 self._run.steering.note("undone", deed.at, deed.tool)
             except Failed as failure:
                 self._run.steering.note("not undone", deed.at, f"{deed.tool}: {failure.message}")

@@ -29,6 +29,7 @@ class Walk:
         self.errors: dict[str, dict[str, Any]] = {}
         self.inside: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.over = False
         self.failure: Failed | None = None
         self.crash: BaseException | None = None
         maps = scope.maps if isinstance(scope, ChainMap) else [dict(scope)]

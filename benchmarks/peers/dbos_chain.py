@@ -45,7 +45,9 @@ def _held(folder: str) -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as where:
-        DBOS(config={"name": "bench", "system_database_url": f"sqlite:///{where}/dbos.sqlite", "run_admin_server": False})
+        DBOS(
+            config={"name": "bench", "system_database_url": f"sqlite:///{where}/dbos.sqlite", "run_admin_server": False}
+        )
         DBOS.launch()
         chain(10)
         print(json.dumps([measured(int(size), where) for size in sys.argv[1:]]))

@@ -115,7 +115,8 @@ def codes_of(folder: Path) -> list[str]:
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Page:
-    (tmp_path / "manifests").symlink_to(PROJECT / "manifests")
+    for name in ("manifests", "tests"):
+        (tmp_path / name).symlink_to(PROJECT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     return Page(capsys)

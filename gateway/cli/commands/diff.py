@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.cli.bundles import bundle_or_plan, plan_of
 from gateway.cli.diagnostics import counted
-from gateway.cli.misuse import FINE, MISUSE, PROBLEMS
+from gateway.cli.misuse import FINE, MISUSE, PROBLEMS, Misuse, bundle_folder
 from gateway.cli.tables import shortened
 from gateway.cli.terminal import Painter, visible
 from manifests.changes import ADDED, REMOVED, Change
@@ -25,14 +25,31 @@ MOST_LINES = 24  # of a prompt's differences
 
 def configure(parser: ArgumentParser) -> None:
     what = "the folder of a bundle, or a plan.json of `haul compile`"
-    parser.add_argument("before", type=bundle_or_plan, metavar="A", help=what)
-    parser.add_argument("after", type=bundle_or_plan, metavar="B", help="the same, to compare with")
+    parser.add_argument("before", nargs="?", type=bundle_or_plan, metavar="A", help=what)
+    parser.add_argument("after", nargs="?", type=bundle_or_plan, metavar="B", help="the same, to compare with")
+    parser.add_argument(
+        "--against-running", type=bundle_folder, metavar="BUNDLE",
+        help="instead: what this bundle and this code mean for each of its open runs",
+    )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.epilog = "Exit status: 0 same plan, 1 something differs, 2 nothing could be compared."
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.epilog = (
+        "Exit status: 0 same plan, 1 something differs, 2 nothing could be compared. Against open runs: 0 all of them "
+        "go on, 1 one must migrate or could not be judged."
+    )
     Painter.configure(parser)
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.against_running is not None:
+        if arguments.before is not None:
+            raise Misuse("either two to compare, or --against-running BUNDLE")
+        from gateway.cli.against import against_running  # the SDK costs whoever compares files a third of a second
+
+        paint = Painter.chosen(arguments.color, sys.stdout)
+        return against_running(arguments.against_running, arguments.format == "json", arguments.color, paint)
+    if arguments.before is None or arguments.after is None:
+        raise Misuse("two bundles or plans are compared: `haul diff A B`; or `haul diff --against-running BUNDLE`")
     before = plan_of(arguments.before, arguments.color)
     after = plan_of(arguments.after, arguments.color)
     if before is None or after is None:
