@@ -30,13 +30,14 @@ check: setup ## lint, formatting, types, and the direction of imports
 	@$(RUN)mypy
 	@$(RUN)pytest -q tests/test_house.py
 
-demo: setup ## compile, explain and draw the shipped bundles
+demo: setup ## check and draw the shipped bundles, explain one, and run it
 	@$(HAUL) check $(BUNDLES)
 	@$(HAUL) explain manifests/catalog/hello
 	@mkdir -p $(GRAPHS)
 	@set -e; for bundle in $(BUNDLES); do \
 		$(HAUL) graph "$$bundle" --format svg > "$(GRAPHS)/$$(basename "$$bundle").svg"; done
-	@echo "The graphs are in $(GRAPHS):" && ls $(GRAPHS)
+	@echo "The graphs are in $(GRAPHS)."
+	@$(HAUL) run manifests/catalog/hello --input name="ada lovelace" --alone --home .haulage/demo
 
 bench: setup ## measure
 	@$(RUN)python -m benchmarks
@@ -73,6 +74,6 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "uv did not work here; installing with pip" >&2; \
 		$(RUN)python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; fi
 	@$(RUN)python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
-	@$(RUN)python -m compileall -q manifests gateway
+	@$(RUN)python -m compileall -q manifests activities workflows workers gateway
 	@pwd > $(STAMP)
 	@echo "ready: $(HAUL)"

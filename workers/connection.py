@@ -28,6 +28,7 @@ async def connect(address: str | None = None, **more: Any) -> Client:
         return await asyncio.wait_for(connecting, LONGEST_WAIT)
     except (TimeoutError, RuntimeError, RPCError) as error:
         said = str(error).splitlines()[0] if str(error) else f"no answer within {LONGEST_WAIT:.0f} s"
+        said = "nothing listens there" if "ConnectionRefused" in said else said
         raise NotReachable(
             f"no Temporal server at {target}: {said}\n"
             "start one with `haul dev`, or say where it is with TEMPORAL_ADDRESS"

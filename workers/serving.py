@@ -17,10 +17,13 @@ from workers.health import Health
 
 
 async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop: asyncio.Event | None = None) -> None:
-    """Works until SIGTERM, SIGINT or `stop`; then finishes what is under way, for as long as the settings allow."""
+    """Works until SIGTERM or SIGINT, then finishes what is under way, for as long as the settings allow.
+
+    A caller that brings `stop` sets it, and sees to the signals as well.
+    """
     over = stop or asyncio.Event()
     health = Health(client, shared.settings.health)
-    with _signals(over):
+    with _signals(over) if stop is None else contextlib.nullcontext():
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(health)
             workers = await build_workers(client, roles, shared)

@@ -142,7 +142,17 @@ class Board:
             rows.append(f"| {_MARKS[main.cursor.state[name]]} | {name} | {node.kind} | {self._note(main, node)} |")
         return rows
 
+    def progress(self) -> dict[str, str]:
+        """How far the maps and loops that run now have come."""
+        main = self._run.main
+        counted = {name: self._counted(main, main.node(name)) for name in main.inside}
+        return {name: said for name, said in counted.items() if said}
+
     def _note(self, walk: Walk, node: plans.Node) -> str:
+        return self._counted(walk, node) or (node.description or "")[:80]
+
+    @staticmethod
+    def _counted(walk: Walk, node: plans.Node) -> str:
         inside = walk.inside.get(node.id, {})
         if isinstance(node, plans.Map) and "results" in inside:
             size = node.partition or 1
@@ -150,7 +160,7 @@ class Board:
             return f"{done} of {len(inside['items'])}"
         if isinstance(node, plans.Loop) and "index" in inside:
             return f"iteration {inside['index'] + 1} of at most {node.most}"
-        return (node.description or "")[:80]
+        return ""
 
     def _counts(self) -> list[str]:
         states = list(self._run.main.cursor.state.values())

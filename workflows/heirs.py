@@ -70,6 +70,7 @@ def state_of(run: Interpreter) -> dict[str, Any]:
         "mode": run.run_facts["mode"],
         "nodes": dict(main.cursor.state),
         "path": main.cursor.path,
+        "progress": run.board.progress(),
         "inside": {walk.key: dict(walk.cursor.state) for walk in run.walks if walk is not main},
         "spent": run.ledger.spent.as_json(),
     }

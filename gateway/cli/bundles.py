@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.cli.diagnostics import refuse
 from gateway.cli.misuse import Misuse, bundle_folder
-from manifests.compiler import compile_bundle
+from manifests.compiler import Compiled, compile_bundle
 from manifests.plan import Plan, loaded
 from manifests.problems import Problem, Refused
 
@@ -15,8 +15,14 @@ PLAN_HINT = "`haul compile BUNDLE -o plan.json` writes one"
 
 def examined(folder: Path) -> Plan | list[Problem]:
     """The plan of a bundle, or all that keeps it from being one."""
+    verdict = whole(folder)
+    return verdict if isinstance(verdict, list) else verdict.plan
+
+
+def whole(folder: Path) -> Compiled | list[Problem]:
+    """The same with all that its runs need."""
     try:
-        return compile_bundle(folder).plan
+        return compile_bundle(folder)
     except Refused as refused:
         return refused.problems
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from gateway.cli.misuse import MISUSE, Misuse
+from gateway.cli.misuse import MISUSE, PROBLEMS, Misuse, Trouble
 
 BROKEN_PIPE = 141  # what a shell sees of a program that a closed pipe ended
 INTERRUPTED = 130
@@ -33,6 +33,20 @@ COMMANDS = (
     Command("new", "gateway.cli.commands.new", "start a bundle from one of the catalogue"),
     Command("migrate", "gateway.cli.commands.migrate", "bring a bundle up to the newest version of the language"),
     Command("schema", "gateway.cli.commands.schema", "print the JSON Schema of a kind of file"),
+    Command("dev", "gateway.cli.commands.dev", "start Temporal and all workers here, until Ctrl-C"),
+    Command("worker", "gateway.cli.commands.worker", "work for a Temporal server, in one role or in all"),
+    Command("run", "gateway.cli.commands.run", "carry out a bundle and watch it; starts what is missing"),
+    Command("start", "gateway.cli.commands.start", "start a run and leave it to the workers"),
+    Command("list", "gateway.cli.commands.list", "list runs, by manifest, stage, who is waited for, tenant or mode"),
+    Command("show", "gateway.cli.commands.show", "say where a run stands and how it got there"),
+    Command("watch", "gateway.cli.commands.watch", "follow a run until it ends"),
+    Command("approve", "gateway.cli.commands.approve", "answer a gate: go on"),
+    Command("reject", "gateway.cli.commands.reject", "answer a gate: no"),
+    Command("override", "gateway.cli.commands.override", "decide about a node in its place"),
+    Command("pause", "gateway.cli.commands.pause", "keep a run from starting anything new"),
+    Command("resume", "gateway.cli.commands.resume", "let a run that was stopped go on"),
+    Command("cancel", "gateway.cli.commands.cancel", "ask a run to end; what can be undone is undone"),
+    Command("doctor", "gateway.cli.commands.doctor", "say what is installed, running, reachable and tuned"),
 )
 
 
@@ -51,6 +65,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Misuse as misuse:
         print(f"haul: {misuse}", file=sys.stderr)
         return MISUSE
+    except Trouble as trouble:
+        print(f"haul: {trouble}", file=sys.stderr)
+        return PROBLEMS
     except OSError as error:
         if error.filename is None:
             raise

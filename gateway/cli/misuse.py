@@ -1,4 +1,4 @@
-"""Being called wrongly: one clear line and exit status 2."""
+"""What keeps a command from doing its work: being called wrongly, or a world that is not as it should be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ FINE, PROBLEMS, MISUSE = 0, 1, 2
 
 class Misuse(Exception):
     """Nothing was looked at, because the command line asks for what cannot be."""
+
+
+class Trouble(Exception):
+    """The command line makes sense, and what it asks for cannot be had now: one clear line and exit status 1."""
 
 
 def bundle_folder(text: str) -> Path:

@@ -1,41 +1,35 @@
-"""From a command to the server: the one that Temporal's configuration names, or else the one that `haul dev` runs."""
+"""From a command to a server and a store, for commands that look at runs which others carry out."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.blobs import BlobStore, FileBlobs
+from activities.blobs import BlobStore
+from activities.blobs_at import blobs_at
 from gateway.cli.misuse import Misuse
-from workers.connection import NotReachable, connect
-from workers.embedded import running
+from gateway.cli.servers import carried_out, found
 from workers.settings import Settings
 
 T = TypeVar("T")
 
 
 def store(settings: Settings) -> BlobStore:
-    return FileBlobs(settings.home / "blobs")
+    return blobs_at(settings.blobs, settings.home)
 
 
 def with_server(work: Callable[[Client, Settings], Awaitable[T]]) -> T:
-    """Does something with a client; what cannot be done is `Misuse`."""
+    """Does something with a client; what cannot be done is `Misuse` or `Trouble`."""
 
     async def whole() -> T:
         settings = Settings()
-        named = ClientConfig.load_client_connect_config().get("target_host")
-        facts = None if named else running(settings.home)
-        return await work(await connect(facts.address if facts else None), settings)
+        return await work((await found(settings)).client, settings)
 
     try:
-        return asyncio.run(whole())
-    except NotReachable as error:
-        raise Misuse(str(error)) from None
+        return carried_out(whole())
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise Misuse(f"no such run here ({error.message})") from None

@@ -119,6 +119,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         (tmp_path / name).symlink_to(PROJECT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
+    # What somebody runs on the usual port is not for examples.
+    monkeypatch.setattr("gateway.cli.servers.USUAL", ("127.0.0.1", 1))
     return Page(capsys)
 
 

@@ -1,8 +1,8 @@
-"""A folder to stand in, and problems made by hand."""
+"""A folder to stand in, problems made by hand, and a `haul dev` for all tests that want one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from gateway.cli.diagnostics import TextReport, _lines_of
 from gateway.cli.terminal import Painter
 from manifests.problems import Problem
 from manifests.source import Span
+from tests.gateway.cli.processes import Dev, bundles, developing
 
 Drawn: TypeAlias = Callable[..., list[str]]
 
@@ -38,3 +39,12 @@ def drawn(here: Path) -> Drawn:
         return TextReport(Painter(width=width)).of(problem).split("\n")
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Dev]:
+    """One that serves the catalogue and the small bundles."""
+    root = tmp_path_factory.mktemp("dev")
+    served = [bundles(root / "bundles"), project / "manifests" / "catalog"]
+    with developing(root / "home", "--bundles", *served) as running:
+        yield running

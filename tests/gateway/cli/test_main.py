@@ -138,6 +138,16 @@ def test_help_loads_no_command(project: Path) -> None:
     assert not loaded & {"pydantic", "yaml", "jinja2", "cel_expr_python", "jsonschema_rs", "manifests", "json"}
 
 
+def test_a_command_for_bundles_loads_nothing_for_runs(project: Path) -> None:
+    code = (
+        "import sys\nfrom gateway.cli.main import main\nmain(['check', 'manifests/catalog/hello'])\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
+    said, loaded = done.stdout.splitlines()
+    assert said == "hello: fine (3 nodes)"
+    assert not {name.split(".")[0] for name in loaded.split()} & {"temporalio", "asyncio", "workers", "workflows"}
+
+
 @pytest.mark.parametrize("words", [["--help"], ["check", "--help"], ["--version"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_leaves_is_no_news(project: Path, words: list[str], unbuffered: str) -> None:

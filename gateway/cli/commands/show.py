@@ -1,0 +1,30 @@
+"""`haul show`: where a run stands and how it got there, also when it has ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+
+from gateway.cli.misuse import FINE
+from gateway.cli.places import places
+from gateway.cli.terminal import Painter
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("which", metavar="RUN", help="workflow id or run id")
+    places(parser)
+    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
+    Painter.configure(parser)
+
+
+def run(arguments: Namespace) -> int:
+    from gateway.cli.servers import carried_out, settings_of
+    from gateway.cli.showing import Sheet, facts_of
+
+    facts = carried_out(facts_of(settings_of(arguments), arguments.which))
+    if arguments.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(Sheet(facts, Painter.chosen(arguments.color, sys.stdout)).lines()))
+    return FINE

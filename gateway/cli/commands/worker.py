@@ -1,0 +1,36 @@
+"""`haul worker`: a process that works for a Temporal server until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from gateway.cli.misuse import FINE, Misuse
+from gateway.cli.places import places
+
+ROLES = ("run", "models", "tools", "memory")
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("role", choices=(*ROLES, "all"), metavar="ROLE", help=f"{', '.join(ROLES)} or all")
+    parser.add_argument("--pool", action="append", metavar="NAME", help="a pool that `models` serves (repeated)")
+    places(parser, bundles="bundles, or folders of bundles")
+    parser.add_argument("--health", metavar="HOST:PORT", help="answer /healthz and /readyz there")
+    parser.add_argument("--deployment", metavar="NAME", help="worker deployment, whose version runs stay with")
+    parser.add_argument("--current", action="store_true", help="new runs go to this version, once it is known")
+
+
+def run(arguments: Namespace) -> int:
+    from gateway.cli.servers import carried_out, settings_of
+
+    if arguments.health is not None and not arguments.health.rpartition(":")[2].isdigit():
+        raise Misuse(f"--health {arguments.health!r}: write HOST:PORT")
+    own = {name: getattr(arguments, name) for name in ("pool", "health", "deployment")}
+    settings = settings_of(arguments, **own)
+    if arguments.current and (settings.deployment is None or arguments.role not in ("run", "all")):
+        raise Misuse("--current is for the role `run` or `all` of a --deployment")
+    from gateway.cli.deploying import work
+
+    carried_out(work(settings, arguments.role, current=arguments.current), quiet=False)
+    print("stopped", file=sys.stderr)
+    return FINE
