@@ -86,6 +86,14 @@ def write(folder: Path, shape: str, size: int, placement: str) -> Path:
     return folder
 
 
+def write_waiting(folder: Path) -> None:
+    """A bundle whose runs wait for a person."""
+    node = {"human": {"ask": "Shall we?", "within": "1h"}}
+    said = {"apiVersion": API, "name": "waiting", "nodes": {"gate": node}}
+    folder.mkdir(parents=True)
+    (folder / "workflow.yaml").write_text(json.dumps(said), encoding="utf-8")
+
+
 def _chain(size: int, node: dict[str, Any]) -> dict[str, Any]:
     nodes = {f"n{place}": node for place in range(size)}
     return {"nodes": nodes, "edges": [" -> ".join(nodes)], "output": f"${{n{size - 1}.text}}"}

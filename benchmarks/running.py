@@ -1,0 +1,215 @@
+"""How long runs take: ours beside hand-written workflows on the same server, round by round, and peers on their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from benchmarks import workloads
+from workers.building import ROLES, build_workers, world
+from workers.connection import connect
+from workers.embedded import EmbeddedServer
+from workers.settings import Settings
+
+# Shape, size and placement; the first two placements are compared with hand-written workflows.
+CASES = [
+    ("chain", 100, "queue"),
+    ("chain", 1_000, "queue"),
+    ("fan-out", 200, "queue"),
+    ("fan-out", 1_000, "queue"),
+    ("loop", 1_000, "queue"),
+    ("tree", 12, "queue"),
+    ("chain", 100, "local"),
+    ("chain", 1_000, "local"),
+    ("chain", 10_000, "inline"),
+]
+AT_ONCE = (1, 10, 100, 1_000)
+PEERS = Path(".haulage/peers")
+PEER_SIZES = ("100", "1000")
+
+
+@dataclass
+class Rounds:
+    """Seconds and history events of the rounds of one case, ours and by hand."""
+
+    ours: list[float] = field(default_factory=list)
+    hand: list[float] = field(default_factory=list)
+    events: int = 0
+    bytes: int = 0
+    events_by_hand: int = 0
+
+
+def measured(rounds: int) -> dict[str, Any]:
+    return asyncio.run(_measured(rounds))
+
+
+async def _measured(rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        bundles = Path(folder) / "bundles"
+        for shape, size, placement in CASES:
+            workloads.write(bundles / f"{shape}-{size}-{placement}", shape, size, placement)
+        workloads.write(bundles / "chain-10-queue", "chain", 10, "queue")
+        workloads.write_waiting(bundles / "waiting")
+        async with EmbeddedServer(Path(folder) / "temporal") as facts:
+            client = await connect(facts.address)
+            queue = ["bench-tools"]
+            settings = Settings(home=Path(folder) / "home", queue="ours", bundles=[bundles], queues=queue)
+            workers = await build_workers(client, ROLES, world(settings))
+            hand: dict[str, Any] = {"activities": [workloads.shout], "max_concurrent_activities": settings.activities}
+            plain = UnsandboxedWorkflowRunner()
+            workers += [
+                Worker(client, task_queue="hand", workflows=[workloads.HandWritten], workflow_runner=plain, **hand),
+                Worker(client, task_queue="hand-tools", **hand),
+            ]
+            return await _with(workers, lambda: _all(client, rounds))
+
+
+async def _with(workers: list[Worker], work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    try:
+        return await work()
+    finally:
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*running)
+
+
+async def _all(client: Client, rounds: int) -> dict[str, Any]:
+    cases = {case: Rounds() for case in CASES}
+    for number in range(rounds + 1):
+        for case, found in cases.items():
+            await _round(client, case, found, counts=number > 0)
+    at_once = {str(count): await _at_once(client, count) for count in AT_ONCE}
+    named = {f"{shape} {size} {placement}": vars(found) for (shape, size, placement), found in cases.items()}
+    return {"cases": named, "at once": at_once, "idle": await _idle(client, 200)}
+
+
+async def _round(client: Client, case: tuple[str, int, str], found: Rounds, *, counts: bool) -> None:
+    """One run of ours and one by hand; the first round only warms everything up."""
+    shape, size, placement = case
+    seconds, handle = await _timed(client, f"{shape}-{size}-{placement}", [{}], "ours")
+    by_hand = 0.0
+    if placement != "inline":
+        where = "local" if placement == "local" else "hand-tools"
+        by_hand, other = await _timed(client, "HandWritten", [shape, size, where], "hand")
+        found.events_by_hand = (await other.describe()).history_length
+    about = await handle.describe()
+    found.events, found.bytes = about.history_length, about.raw_description.workflow_execution_info.history_size_bytes
+    if counts:
+        found.ours.append(seconds)
+        found.hand.append(by_hand)
+
+
+async def _timed(client: Client, type: str, args: list[Any], queue: str) -> tuple[float, WorkflowHandle[Any, Any]]:
+    started = time.perf_counter()
+    handle = await client.start_workflow(type, args=args, id=f"{type}-{uuid.uuid4()}", task_queue=queue)
+    await handle.result()
+    return time.perf_counter() - started, handle
+
+
+async def _at_once(client: Client, count: int) -> dict[str, float]:
+    """Steps a second over so many chains of ten steps at once."""
+    started = time.perf_counter()
+    await asyncio.gather(*(_timed(client, "chain-10-queue", [{}], "ours") for _ in range(count)))
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "steps a second": 10 * count / seconds}
+
+
+async def _idle(client: Client, count: int) -> dict[str, float]:
+    """Memory for each run that waits for a person, in the process of its worker, which keeps it in its cache."""
+    await _waiting(client, 20)
+    before = _resident()
+    handles = await _waiting(client, count)
+    held = _resident() - before
+    await asyncio.gather(*(handle.terminate() for handle in handles))
+    return {"runs": count, "KiB a run": held / count / 1024}
+
+
+async def _waiting(client: Client, count: int) -> list[WorkflowHandle[Any, Any]]:
+    starting = (
+        client.start_workflow("waiting", {}, id=f"waiting-{uuid.uuid4()}", task_queue="ours") for _ in range(count)
+    )
+    handles = await asyncio.gather(*starting)
+    for handle in handles:
+        while not await handle.query("gates"):
+            await asyncio.sleep(0.05)
+    return list(handles)
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    return pages * resource.getpagesize()
+
+
+def peers() -> dict[str, Any]:
+    """What the peers need for the same chain, where `make bench-peers` has installed them."""
+    found: dict[str, Any] = {}
+    for name, script in (("langgraph", "langgraph_chain.py"), ("dbos", "dbos_chain.py")):
+        python = PEERS / name / "bin" / "python"
+        if python.exists():
+            command = [str(python), str(Path(__file__).parent / "peers" / script), *PEER_SIZES]
+            said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
+            found[name] = json.loads(said.stdout.splitlines()[-1])
+    return found
+
+
+BUDGETS = {"queue": (1.10, 1.05), "local": (1.10, 1.05)}
+
+
+def report(found: dict[str, Any], beside: dict[str, Any]) -> Iterator[str]:
+    """The findings as Markdown, losses and all."""
+    yield "| case | ours | by hand | ratio | events | by hand | bytes a step | budget |"
+    yield "|---|--:|--:|--:|--:|--:|--:|---|"
+    for name, case in found["cases"].items():
+        yield _row(name, case)
+    yield ""
+    yield "| runs at once, ten steps each | seconds | steps a second |"
+    yield "|--:|--:|--:|"
+    for count, said in found["at once"].items():
+        yield f"| {int(count):,} | {said['seconds']:.2f} | {said['steps a second']:.0f} |"
+    yield ""
+    yield f"A run that waits for a person takes {found['idle']['KiB a run']:.0f} KiB of its worker's memory."
+    if beside:
+        yield ""
+        yield from _beside(found, beside)
+
+
+def _row(name: str, case: dict[str, Any]) -> str:
+    shape, size, placement = name.split()
+    ours = statistics.median(case["ours"])
+    steps = f"{case['bytes'] / int(size):.0f}"
+    if placement == "inline":
+        verdict = f"{'PASS' if ours <= 1.0 else 'MISS'}: 1 s"
+        return f"| {shape} {int(size):,} {placement} | {ours:.3f} s | | | {case['events']:,} | | {steps} | {verdict} |"
+    hand = statistics.median(case["hand"])
+    ratio, events = ours / hand, case["events"] / case["events_by_hand"]
+    most, most_events = BUDGETS[placement]
+    kept = ratio <= most and events <= most_events
+    verdict = f"{'PASS' if kept else 'MISS'}: {most:.2f} × time, {most_events:.2f} × events"
+    return (
+        f"| {shape} {int(size):,} {placement} | {ours:.3f} s | {hand:.3f} s | {ratio:.2f} | {case['events']:,} "
+        f"| {case['events_by_hand']:,} | {steps} | {verdict} |"
+    )
+
+
+def _beside(found: dict[str, Any], beside: dict[str, Any]) -> Iterator[str]:
+    """The same chain of a thousand steps, in each system's own durable way."""
+    yield "| chain | Haulage, fused local | Haulage, queue | " + " | ".join(beside) + " |"
+    yield "|--:|--:|--:|" + "--:|" * len(beside)
+    for place, size in enumerate(PEER_SIZES):
+        own = [statistics.median(found["cases"][f"chain {size} {each}"]["ours"]) for each in ("local", "queue")]
+        others = [said[place]["seconds"] for said in beside.values()]
+        yield f"| {int(size):,} | " + " | ".join(f"{seconds:.2f} s" for seconds in [*own, *others]) + " |"
