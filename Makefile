@@ -14,15 +14,18 @@ export UV_LINK_MODE := copy
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check demo bench schemas docs lock clean moved
+.PHONY: help setup test test-long check demo bench schemas docs lock clean moved
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## build .venv with the haul command
 
 test: setup check ## check, then run every test
 	@$(RUN)pytest
+
+test-long: setup ## run the tests that take minutes: workers that die at every step
+	@$(RUN)pytest -m long -s
 
 check: setup ## lint, formatting, types, and the direction of imports
 	@$(RUN)ruff check

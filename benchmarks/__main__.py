@@ -1,4 +1,7 @@
-"""`python -m benchmarks`: measures the compiler, says whether it keeps its budgets, and writes down what it found."""
+"""`python -m benchmarks`: measures the compiler, says whether it keeps its budgets, and writes down what it found.
+
+With `--recovery` it measures how long runs stand still when a worker is killed.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +20,39 @@ from typing import Any
 from benchmarks import compiling, starting
 
 PROJECT = Path(__file__).resolve().parent.parent
-RESULTS = PROJECT / "benchmarks" / "results" / "compile.json"
+RESULTS = PROJECT / "benchmarks" / "results"
 PAGE = PROJECT / "docs" / "performance.md"
 BUDGETS = {"1000": 0.3, "10000": 2.5, "haul check": 0.4}
 LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs")
-_MARKED = re.compile(r"(?<=<!-- bench: compile -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="compilations of each size (default: 7)")
     parser.add_argument("--processes", type=int, default=20, help="runs of `haul check` (default: 20)")
+    parser.add_argument("--recovery", action="store_true", help="kill workers, and measure nothing else")
     parser.add_argument("--dry", action="store_true", help="print only, and write no file")
     chosen = parser.parse_args()
-    found = measured(chosen.rounds, chosen.processes)
-    print("\n".join(report(found)))
+    if chosen.recovery:
+        from benchmarks import recovery
+
+        name, found = "recovery", {"machine": machine(), **recovery.measured()}
+        lines = [said_of(found["machine"]), "", *recovery.report(found)]
+    else:
+        name, found = "compile", measured(chosen.rounds, chosen.processes)
+        lines = list(report(found))
+    print("\n".join(lines))
     if not chosen.dry:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        page = PAGE.read_text(encoding="utf-8")
-        written = _MARKED.sub(lambda _: "\n".join(report(found)) + "\n", page)
-        PAGE.write_text(written, encoding="utf-8")
+        keep(name, found, lines)
+
+
+def keep(name: str, found: dict[str, Any], lines: list[str]) -> None:
+    """As JSON, and as a table in its place on the page."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    place = re.compile(rf"(?<=<!-- bench: {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
+    written = place.sub(lambda _: "\n".join(lines) + "\n", PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(written, encoding="utf-8")
 
 
 def measured(rounds: int, processes: int) -> dict[str, Any]:
@@ -59,6 +74,10 @@ def machine() -> dict[str, str | int]:
     return {"cpu": _cpu(), "cores": os.cpu_count() or 0, "python": platform.python_version(), **libraries}
 
 
+def said_of(machine: dict[str, str | int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in machine.items()) + "."
+
+
 def _cpu() -> str:
     try:
         said = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -70,7 +89,7 @@ def _cpu() -> str:
 
 def report(found: dict[str, Any]) -> Iterator[str]:
     """The findings as Markdown."""
-    yield ", ".join(f"{name} {value}" for name, value in found["machine"].items()) + "."
+    yield said_of(found["machine"])
     yield ""
     yield "| nodes | median | min | max | to n log n from 100 | budget |"
     yield "|--:|--:|--:|--:|--:|---|"

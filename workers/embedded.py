@@ -30,6 +30,7 @@ TUNING = (
 LONGEST_START = 30.0
 LONGEST_STOP = 10.0
 _PR_SET_PDEATHSIG = 1
+LAST_PORT = 65_535
 
 
 class ServerTrouble(Exception):
@@ -124,7 +125,8 @@ class EmbeddedServer:
         self._lock = lock
 
     def _ports(self) -> dict[str, int]:
-        wanted = {**PREFERRED, **({"grpc": self._port, "ui": self._port + 1000} if self._port else {})}
+        ui = {"ui": self._port + 1000} if self._port and self._port + 1000 <= LAST_PORT else {}
+        wanted = {**PREFERRED, **({"grpc": self._port, **ui} if self._port else {})}
         ports = {name: port if _is_free(port) else _free_port() for name, port in wanted.items()}
         return {**ports, "http": _free_port(), "metrics": _free_port()}
 
