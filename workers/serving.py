@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
@@ -32,8 +31,7 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
             await _run(workers, over, health)
     # The SDK aborts the process when the interpreter ends before its objects do.
     del workers
-    with _unheard():
-        gc.collect()
+    gc.collect()
 
 
 async def _run(workers: list[Worker], over: asyncio.Event, health: Health) -> None:
@@ -51,16 +49,6 @@ async def _run(workers: list[Worker], over: asyncio.Event, health: Health) -> No
     for result in results:
         if isinstance(result, BaseException):
             raise result
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Runs that stood in the cache end here with nobody to answer them; what they say about it helps nobody."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
 
 
 @contextmanager

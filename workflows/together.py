@@ -13,6 +13,8 @@ async def all_of(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
     """What they give, in order; at the first failure, or when cancelled, all of them are ended."""
     try:
         await _first_failure(tasks)
+    except GeneratorExit:
+        raise  # put out of memory: nothing has ended
     except BaseException:
         await ended(tasks)
         raise
