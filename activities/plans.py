@@ -9,8 +9,8 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.blobs import BlobStore
-from activities.contracts import Pinned, PinRequest
+from activities.blobs import BlobStore, Keeper, encoded
+from activities.contracts import Keep, Kept, Pinned, PinRequest
 from activities.failing import Failing
 from manifests.compiler import compile_bundle
 from manifests.plan import Plan, loaded
@@ -18,6 +18,8 @@ from manifests.problems import Refused, did_you_mean
 from manifests.values import completed, misfit, out_of_range
 
 INLINE_PLAN = 64 * 1024
+# The server takes twice as much to start a run with, but not what a run must say about it.
+LARGEST_INPUT = 1024 * 1024
 
 
 class Plans:
@@ -99,6 +101,7 @@ def _state(folder: Path) -> object:
 class PlanActivities:
     def __init__(self, plans: Plans, *, heartbeat_ms: int, lost_attempts: int, search_attributes: bool) -> None:
         self._plans = plans
+        self._inline: dict[str, Any] = {}
         self._facts: dict[str, Any] = {
             "heartbeat_ms": heartbeat_ms,
             "lost_attempts": lost_attempts,
@@ -109,9 +112,23 @@ class PlanActivities:
     async def pin(self, request: PinRequest) -> Pinned:
         plan = await asyncio.to_thread(self._found, request)
         given = None if request.is_part else _judged(plan, request.input)
-        text = plan.canonical()
-        inline = json.loads(text) if len(text) <= INLINE_PLAN else None
+        inline = await asyncio.to_thread(self._inlined, plan)
         return Pinned(sha256=plan.sha256, plan=inline, input=given, **self._facts)
+
+    def _inlined(self, plan: Plan) -> Any:
+        """The plan as JSON, when it is small; writing down a large one takes a second, so that is done once."""
+        if plan.sha256 not in self._inline:
+            text = plan.canonical()
+            self._inline[plan.sha256] = json.loads(text) if len(text) <= INLINE_PLAN else None
+        return self._inline[plan.sha256]
+
+    @activity.defn(name="plans.keep")
+    async def keep(self, request: Keep) -> Kept:
+        return await asyncio.to_thread(self._kept, request)
+
+    def _kept(self, request: Keep) -> Kept:
+        keeper = Keeper(self._plans.blobs)
+        return Kept(outputs=[keeper.put_away(output, request.keep, request.above) for output in request.outputs])
 
     def _found(self, request: PinRequest) -> Plan:
         if request.plan is None:
@@ -138,4 +155,9 @@ def _judged(plan: Plan, given: Any) -> Any:
     wrong = misfit(plan.input, filled) or out_of_range(filled)
     if wrong:
         raise Failing("input", f"the input of {plan.name!r} does not fit: {wrong}")
+    size = len(encoded(filled))
+    if size > LARGEST_INPUT:
+        raise Failing(
+            "input", f"the input of {plan.name!r} has {size:,} bytes, and at most {LARGEST_INPUT:,} are taken"
+        )
     return filled if filled != given else None

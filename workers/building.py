@@ -79,7 +79,7 @@ async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, 
 
 async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Worker:
     settings = shared.settings
-    SHELF.fetch = shared.blobs.get
+    SHELF.fetch = shared.plans.by_hash
     pinning = PlanActivities(
         shared.plans,
         heartbeat_ms=settings.heartbeat_ms,
@@ -89,7 +89,7 @@ async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Wo
     tools = ToolActivities(shared.plans, shared.keeper, shared.script)
     options: dict[str, Any] = {"max_cached_workflows": settings.cached_runs, **more}
     return _worker(
-        client, settings.queue, [pinning.pin, tools.segment], shared, options,
+        client, settings.queue, [pinning.pin, pinning.keep, tools.segment], shared, options,
         workflows=[ManifestRun], workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.runs, **_versioning(settings),
     )  # fmt: skip

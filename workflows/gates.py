@@ -67,11 +67,17 @@ class Gates:
     def opened(self, gate: Gate) -> Answer | None:
         """Opens a gate; the answer that came before it did, if it fits what is shown."""
         self.open[gate.place] = gate
-        order = self.early.pop(gate.place, None)
-        return order if order is not None and not gate.misfit(order) else None
+        # The body of a loop that is tried again asks again.
+        self.closed.pop(gate.place, None)
+        order = self.early.get(gate.place)
+        if order is None or not gate.misfit(order):
+            return order
+        del self.early[gate.place]
+        return None
 
     def close(self, gate: Gate, how: str) -> None:
         del self.open[gate.place]
+        self.early.pop(gate.place, None)
         self.closed[gate.place] = how
 
     def place(self, order: Answer) -> tuple[str, str]:
@@ -112,9 +118,11 @@ class Gates:
     def take(self, order: Answer) -> str:
         """Puts an answer where it belongs, and says where that is."""
         self.check(order)
-        gate = self.open.get(self.place(order))
+        place = self.place(order)
+        gate = self.open.get(place)
+        # Kept until the gate has closed: the run may be handed on before its node looks at the answer.
+        self.early[place] = order
         if gate is None:
-            self.early[self.place(order)] = order
             return "kept until the gate opens"
         gate.answer = answer_of(order)
         return "answered"
