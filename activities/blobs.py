@@ -19,7 +19,6 @@ FIELDS_BYTES = 128 * 1024
 LARGEST = 256 * 1024 * 1024
 JSON = "application/json"
 _SHA256 = re.compile("[0-9a-f]{64}")
-_MARK = f'"{BLOB}"'.encode()
 
 
 class BlobStore(Protocol):
@@ -71,24 +70,30 @@ class Keeper:
     def __init__(self, blobs: BlobStore) -> None:
         self.blobs = blobs
 
-    def put_away(self, output: Any, keep: list[str] | None) -> Any:
+    def taken_in(self, output: Any, keep: list[str] | None) -> Any:
+        """What the world gave, put away where it is large; raises `Failing` for what looks like a reference."""
+        if is_forged(output):
+            raise Failing("json_major", f"an output may not have a field {BLOB!r}: that is how references are marked")
+        return self.put_away(output, keep)
+
+    def put_away(self, output: Any, keep: list[str] | None, above: int = INLINE_BYTES) -> Any:
         """The output itself when it is small, else a reference with the fields in `keep` beside it."""
         data = encoded(output)
-        if _MARK in data and is_forged(output):
-            raise Failing("json_major", f"an output may not have a field {BLOB!r}: that is how references are marked")
-        if len(data) <= INLINE_BYTES:
+        if len(data) <= above:
             return output
         if len(data) > LARGEST:
             raise Failing("input", f"an output of {len(data):,} bytes; at most {LARGEST:,} can be kept")
         kept: dict[str, Any] = {BLOB: self._reference(data)}
+        room = FIELDS_BYTES
         for path in keep or ():
             if path and isinstance(output, dict):
-                _copy(output, kept, path.split("."), self)
+                room -= _copy(output, kept, path.split("."), self, room)
         return kept
 
-    def put_field_away(self, value: Any) -> Any:
+    def put_field_away(self, value: Any, room: int) -> tuple[Any, int]:
+        """A field, or the reference to it where there is no room for it; and the room that it takes."""
         data = encoded(value)
-        return value if len(data) <= FIELDS_BYTES else {BLOB: self._reference(data)}
+        return (value, len(data)) if len(data) <= room else ({BLOB: self._reference(data)}, 0)
 
     def _reference(self, data: bytes) -> dict[str, Any]:
         sha256 = self.blobs.put(data)
@@ -106,7 +111,7 @@ class Keeper:
 
     def _fetched(self, reference: dict[str, Any]) -> Any:
         try:
-            return json.loads(self.blobs.get(reference["sha256"]))
+            return self.brought_back(json.loads(self.blobs.get(reference["sha256"])))
         except KeyError:
             said = f"the value {reference.get('sha256', '?')[:12]} is not in this worker's blob store"
             raise Failing("engine", f"{said}: do all workers share one?") from None
@@ -119,16 +124,17 @@ def is_forged(value: Any) -> bool:
     return isinstance(value, list) and any(map(is_forged, value))
 
 
-def _copy(source: dict[str, Any], target: dict[str, Any], path: list[str], keeper: Keeper) -> None:
-    """Copies one field, with the objects that it stands in."""
+def _copy(source: dict[str, Any], target: dict[str, Any], path: list[str], keeper: Keeper, room: int) -> int:
+    """Copies one field, with the objects that it stands in; the room that it takes."""
     for name in path[:-1]:
         below = source.get(name)
         if not isinstance(below, dict):
-            break
+            return 0
         source, target = below, target.setdefault(name, {})
-    else:
-        if path[-1] in source:
-            target[path[-1]] = keeper.put_field_away(source[path[-1]])
+    if path[-1] not in source:
+        return 0
+    target[path[-1]], size = keeper.put_field_away(source[path[-1]], room)
+    return size
 
 
 def encoded(value: Any) -> bytes:

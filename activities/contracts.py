@@ -50,6 +50,18 @@ class Pinned(Message):
     search_attributes: bool
 
 
+class Keep(Message):
+    """Outputs of a run that are too large to leave it; those above so many bytes are put away."""
+
+    outputs: list[Json]
+    above: int
+    keep: list[str] | None = None
+
+
+class Kept(Message):
+    outputs: list[Json]
+
+
 # --- what nodes do
 
 

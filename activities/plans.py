@@ -9,8 +9,8 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.blobs import BlobStore, is_forged
-from activities.contracts import BLOB, Pinned, PinRequest, Proposal, Proposed
+from activities.blobs import BlobStore, Keeper, encoded, is_forged
+from activities.contracts import BLOB, Keep, Kept, Pinned, PinRequest, Proposal, Proposed
 from activities.failing import Failing
 from manifests import proposals
 from manifests.compiler import Compiled, compile_bundle
@@ -19,6 +19,8 @@ from manifests.problems import Refused, did_you_mean
 from manifests.values import completed, misfit, out_of_range
 
 INLINE_PLAN = 64 * 1024
+# The server takes twice as much to start a run with, but not what a run must say about it.
+LARGEST_INPUT = 1024 * 1024
 
 
 class Unknown(Failing):
@@ -117,6 +119,7 @@ def _state(folder: Path) -> object:
 class PlanActivities:
     def __init__(self, plans: Plans, *, heartbeat_ms: int, lost_attempts: int, search_attributes: bool) -> None:
         self._plans = plans
+        self._inline: dict[str, Any] = {}
         self._facts: dict[str, Any] = {
             "heartbeat_ms": heartbeat_ms,
             "lost_attempts": lost_attempts,
@@ -127,9 +130,23 @@ class PlanActivities:
     async def pin(self, request: PinRequest) -> Pinned:
         plan = await asyncio.to_thread(self._found, request)
         given = None if request.is_part else _judged(plan, request.input, request.is_child)
-        text = plan.canonical()
-        inline = json.loads(text) if len(text) <= INLINE_PLAN else None
+        inline = await asyncio.to_thread(self._inlined, plan)
         return Pinned(sha256=plan.sha256, plan=inline, input=given, **self._facts)
+
+    def _inlined(self, plan: Plan) -> Any:
+        """The plan as JSON, when it is small; writing down a large one takes a second, so that is done once."""
+        if plan.sha256 not in self._inline:
+            text = plan.canonical()
+            self._inline[plan.sha256] = json.loads(text) if len(text) <= INLINE_PLAN else None
+        return self._inline[plan.sha256]
+
+    @activity.defn(name="plans.keep")
+    async def keep(self, request: Keep) -> Kept:
+        return await asyncio.to_thread(self._kept, request)
+
+    def _kept(self, request: Keep) -> Kept:
+        keeper = Keeper(self._plans.blobs)
+        return Kept(outputs=[keeper.put_away(output, request.keep, request.above) for output in request.outputs])
 
     @activity.defn(name="plans.propose")
     async def propose(self, request: Proposal) -> Proposed:
@@ -137,9 +154,8 @@ class PlanActivities:
 
     def _proposed(self, request: Proposal) -> Proposed:
         plan = self._plans.by_hash(request.plan)
-        node = next(
-            each for graph in (plan.graph, plan.final) if graph for each in graph.walk() if each.path == request.node
-        )
+        nodes = [node for graph in (plan.graph, plan.final) if graph for node in graph.walk()]
+        node = next(each for each in nodes if each.path == request.node)
         assert isinstance(node, Planning)
         assert plan.archive is not None
         try:
@@ -175,4 +191,9 @@ def _judged(plan: Plan, given: Any, is_child: bool) -> Any:
     wrong = misfit(plan.input, filled) or out_of_range(filled)
     if wrong:
         raise Failing("input", f"the input of {plan.name!r} does not fit: {wrong}")
+    size = len(encoded(filled))
+    if size > LARGEST_INPUT:
+        raise Failing(
+            "input", f"the input of {plan.name!r} has {size:,} bytes, and at most {LARGEST_INPUT:,} are taken"
+        )
     return filled if filled != given else None

@@ -93,7 +93,7 @@ async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Wo
 
 def run_activities(shared: World, search_attributes: bool) -> list[Callable[..., Any]]:
     """The local activities of runs, and what replay needs of this process."""
-    SHELF.fetch = shared.blobs.get
+    SHELF.fetch = shared.plans.by_hash
     pinning = PlanActivities(
         shared.plans,
         heartbeat_ms=shared.settings.heartbeat_ms,
@@ -101,7 +101,7 @@ def run_activities(shared: World, search_attributes: bool) -> list[Callable[...,
         search_attributes=search_attributes,
     )
     tools = ToolActivities(shared.plans, shared.keeper, shared.script)
-    return [pinning.pin, pinning.propose, tools.segment]
+    return [pinning.pin, pinning.keep, pinning.propose, tools.segment]
 
 
 def _worker(

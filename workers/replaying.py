@@ -286,7 +286,7 @@ def _node(event: HistoryEvent, run: str) -> str | None:
 
 @contextmanager
 def _shelf(fetch: Fetch) -> Iterator[None]:
-    before, SHELF.fetch = SHELF.fetch, fetch
+    before, SHELF.fetch = SHELF.fetch, lambda sha256: loaded(fetch(sha256))
     try:
         yield
     finally:

@@ -28,6 +28,9 @@ ATTRIBUTES = (MANIFEST, PLAN, PIPELINE, MODE, STAGE, WAITING_ON, TENANT, COST)
 MOST_ROWS = 30
 MOST_DRAWN = 40
 LATEST = 8
+# An attribute has at most 2,048 bytes.
+MOST_NAMES = 20
+MOST_LETTERS = 24
 _COLOURS = {"done": "#8fd19e", "failed": "#f1aeb5", "running": "#ffe69c", "skipped": "#dee2e6", "waiting": "#fff"}
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "running": "●", "waiting": "·"}
 
@@ -84,8 +87,9 @@ class Board:
         return "waiting" if self.stage == "running" and self._waiting_on() else self.stage
 
     def _waiting_on(self) -> list[str]:
-        """Who is waited for: the people that open gates name, or else the gates."""
-        return sorted({gate.to or gate.node for gate in self._run.steering.gates.open.values()})
+        """Who is waited for: the people that open gates name, or else the gates; as many as an attribute can hold."""
+        names = sorted({gate.to or gate.node for gate in self._run.steering.gates.open.values()})
+        return [name[:MOST_LETTERS] for name in names[:MOST_NAMES]]
 
     def _values(self) -> dict[str, Any]:
         run = self._run

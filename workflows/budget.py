@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from manifests.plan import Budget
 from workflows.failures import Failed
 
 ZERO = Decimal(0)
+# The smallest part of a dollar that is leased: more digits than a decimal holds would not add up.
+PENNY = Decimal("1e-12")
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,19 @@ class Ledger:
         shares = max(1, shares)
         calls = None if left.calls is None else left.calls // shares
         tokens = None if left.tokens is None else left.tokens // shares
-        usd = None if left.usd is None else Decimal(left.usd) / shares
+        usd = None if left.usd is None else (Decimal(left.usd) / shares).quantize(PENNY, ROUND_DOWN)
         if calls == 0 or tokens == 0 or usd == 0:
             raise Failed("budget", "nothing is left of the budget for another run")
         lease = Spent(calls or 0, tokens or 0, usd or ZERO)
         self.reserved += lease
-        return lease, Budget(calls=calls, tokens=tokens, usd=None if usd is None else str(usd))
+        return lease, Budget(calls=calls, tokens=tokens, usd=None if usd is None else format(usd, "f"))
 
     def left(self) -> Budget:
         used = self.spent + self.reserved
         return Budget(
             calls=None if self.calls is None else max(0, self.calls - used.calls),
             tokens=None if self.tokens is None else max(0, self.tokens - used.tokens),
-            usd=None if self.usd is None else str(max(ZERO, self.usd - used.usd)),
+            usd=None if self.usd is None else format(max(ZERO, self.usd - used.usd), "f"),
         )
 
     def extend(self, more: Spent) -> None:

@@ -17,6 +17,7 @@ from activities.contracts import Pinned
 from manifests import plan as plans
 from workflows.ending import Afterwards
 from workflows.failures import Failed, understood
+from workflows.sizes import Room, checked, size_of, summarized
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ T = TypeVar("T")
 
 # An activity ends itself when its time is up; this much later the server takes it for hung.
 GRACE = timedelta(seconds=5)
-# The commands of one workflow task travel in one message of at most 4 MB.
-MOST_BYTES_AT_ONCE = 2_000_000
+# Local activities compute in one process, side by side or not; what several give travels in one message.
+LOCAL_AT_ONCE = 4
 
 
 class Calls:
@@ -44,7 +45,8 @@ class Calls:
         )
         self._slots = asyncio.Semaphore(run.plan.parallel)
         self.numbers: dict[str, int] = {}
-        self._sent = (0, 0)
+        self._local_slots = asyncio.Semaphore(LOCAL_AT_ONCE)
+        self.room = Room()
         self.busy = 0
 
     def number(self, name: str) -> int:
@@ -80,7 +82,7 @@ class Calls:
         summary: str,
     ) -> M:
         """One try on a queue; raises `Failed`."""
-        await self._room_for(request)
+        await self.room.needed(checked(f"what {name} is called with", request))
         time = timedelta(milliseconds=self._time(node))
         async with self._slots:
             with self.at_work():
@@ -95,7 +97,7 @@ class Calls:
                         retry_policy=self._lost,
                         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                         activity_id=id,
-                        summary=summary,
+                        summary=summarized(summary),
                         priority=self._priority(node),
                     )
                 except ActivityError as error:
@@ -106,23 +108,27 @@ class Calls:
         self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str
     ) -> M:
         """One try in the worker that runs the workflow; raises `Failed`. Its failures come as they are, not wrapped."""
-        with self.at_work():
-            try:
-                result: M = await workflow.execute_local_activity(
-                    name,
-                    request,
-                    result_type=gives,
-                    start_to_close_timeout=time,
-                    retry_policy=RetryPolicy(maximum_attempts=3),
-                    activity_id=id,
-                    summary=summary,
-                )
-            except FailureError as error:
-                raise understood(error) from error
+        async with self._local_slots:
+            await self.room.needed(0)
+            with self.at_work():
+                try:
+                    result: M = await workflow.execute_local_activity(
+                        name,
+                        request,
+                        result_type=gives,
+                        start_to_close_timeout=time,
+                        retry_policy=RetryPolicy(maximum_attempts=3),
+                        activity_id=id,
+                        summary=summary,
+                    )
+                except FailureError as error:
+                    raise understood(error) from error
+            self.room.took(size_of(result))
         return result
 
     async def child(self, node: plans.Node, type: str, id: str, args: list[Any], *, summary: str) -> Any:
         """A child run to its end; raises `Failed`."""
+        await self.room.needed(checked("what a child run is given", args))
         async with self._slots:
             with self.at_work():
                 try:
@@ -182,16 +188,3 @@ class Calls:
         asked = self._run.options.priority
         key = node.priority if asked is None or node.priority != 3 else asked
         return Priority(priority_key=key, fairness_key=self._run.options.tenant or None)
-
-    async def _room_for(self, request: BaseModel) -> None:
-        """Many large requests do not fit into the message of one workflow task: later ones wait for the next."""
-        size = len(request.model_dump_json())
-        while True:
-            task, sent = self._sent
-            now = workflow.info().get_current_history_length()
-            if task != now:
-                sent = 0
-            if not sent or sent + size <= MOST_BYTES_AT_ONCE:
-                self._sent = (now, sent + size)
-                return
-            await workflow.sleep(timedelta(milliseconds=1), summary="the next message")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from manifests import plan as plans
-from manifests.plan import Plan, Ways, loaded
+from manifests.plan import Plan, Ways
 from workflows.cursor import Topology
 
 MOST_PLANS = 256
@@ -74,14 +74,14 @@ class Shelf:
 
     def __init__(self) -> None:
         self._plans: OrderedDict[str, Plan] = OrderedDict()
-        self.fetch: Callable[[str], bytes] | None = None
+        self.fetch: Callable[[str], Plan] | None = None
 
     def plan(self, sha256: str, data: object = None) -> Plan:
         """The plan of this hash, out of what a run recorded, or fetched by its hash when it was too large for that."""
         if sha256 not in self._plans:
             if data is None:
                 assert self.fetch is not None, f"the plan {sha256} is not in the history, and there is no store to ask"
-                self._plans[sha256] = loaded(self.fetch(sha256))
+                self._plans[sha256] = self.fetch(sha256)
             else:
                 self._plans[sha256] = Plan.model_validate(data)
             while len(self._plans) > MOST_PLANS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from temporalio import workflow
 from manifests import plan as plans
 from workflows.budget import Spent
 from workflows.failures import Failed
+from workflows.sizes import LONGEST_NAME
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -17,19 +19,21 @@ if TYPE_CHECKING:
 
 
 async def sub_run(
-    run: Interpreter, walk: Walk, node: plans.Node, name: str, given: Any, key: str, shares: int = 1
-) -> Any:
-    """A run of another manifest; what it gives."""
+    run: Interpreter, walk: Walk, node: plans.Node, name: str, given: Any, key: str, shares: int = 1,
+    keep: list[str] | None = None,
+) -> Any:  # fmt: skip
+    """A run of another manifest; what it gives, with the fields in `keep` where the whole is too large."""
     child = run.plan.children[name]
-    return await child_run(run, walk, node, child.name, child.sha256, given, key, shares)
+    return await child_run(run, walk, node, child.name, child.sha256, given, key, shares, keep)
 
 
 async def child_run(
-    run: Interpreter, walk: Walk, node: plans.Node, type: str, sha256: str, given: Any, key: str, shares: int = 1
-) -> Any:
+    run: Interpreter, walk: Walk, node: plans.Node, type: str, sha256: str, given: Any, key: str, shares: int = 1,
+    keep: list[str] | None = None,
+) -> Any:  # fmt: skip
     if given is not None and not isinstance(given, dict):
         raise Failed("input", f"the input of a run is an object, and this is {json.dumps(given)[:80]}")
-    return await _started(run, node, type, given, {"plan": sha256}, _id(node, key), shares)
+    return await _started(run, node, type, given, {"plan": sha256, "keep": keep}, _id(node, key), shares)
 
 
 async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, items: list[Any]) -> list[dict[str, Any]]:
@@ -49,7 +53,10 @@ async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, ite
 
 def _id(node: plans.Node, key: str) -> str:
     where = f"{node.path}#{key}" if key else node.path
-    return f"{workflow.info().workflow_id}/{where}"
+    id = f"{workflow.info().workflow_id}/{where}"
+    if len(id.encode()) <= LONGEST_NAME:
+        return id
+    return f"{id[: LONGEST_NAME // 4]}…{hashlib.sha256(id.encode()).hexdigest()}"
 
 
 async def _started(

@@ -63,20 +63,21 @@ class Gates:
     open: dict[tuple[str, str], Gate] = field(default_factory=dict)
     early: dict[tuple[str, str], Answer] = field(default_factory=dict)
     closed: dict[tuple[str, str], str] = field(default_factory=dict)
-    taken: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     def opened(self, gate: Gate) -> Answer | None:
         """Opens a gate; the answer that came before it did, if it fits what is shown."""
         self.open[gate.place] = gate
-        order = self.early.pop(gate.place, None)
-        if order is None or gate.misfit(order):
-            return None
-        self.taken[gate.place] = order
-        return order
+        # The body of a loop that is tried again asks again.
+        self.closed.pop(gate.place, None)
+        order = self.early.get(gate.place)
+        if order is None or not gate.misfit(order):
+            return order
+        del self.early[gate.place]
+        return None
 
     def close(self, gate: Gate, how: str) -> None:
         del self.open[gate.place]
-        self.taken.pop(gate.place, None)
+        self.early.pop(gate.place, None)
         self.closed[gate.place] = how
 
     def place(self, order: Answer) -> tuple[str, str]:
@@ -117,12 +118,13 @@ class Gates:
     def take(self, order: Answer) -> str:
         """Puts an answer where it belongs, and says where that is."""
         self.check(order)
-        gate = self.open.get(self.place(order))
+        place = self.place(order)
+        gate = self.open.get(place)
+        # Kept until the gate has closed: the run may be handed on before its node looks at the answer.
+        self.early[place] = order
         if gate is None:
-            self.early[self.place(order)] = order
             return "kept until the gate opens"
         gate.answer = answer_of(order)
-        self.taken[gate.place] = order
         return "answered"
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -132,7 +134,7 @@ class Gates:
 
     def dump(self) -> dict[str, Any]:
         # An answer may come at the very moment at which the run is handed on, before its gate has seen it.
-        orders = {**self.early, **self.taken}
+        orders = self.early
         early = [[*place, type(order).__name__, order.model_dump()] for place, order in orders.items()]
         return {"early": early, "closed": [[*place, how] for place, how in self.closed.items()]}
 

@@ -26,7 +26,8 @@ from workflows.failures import Failed
 from workflows.kinds import perform
 from workflows.kinds.inline import INLINE, settle_inline
 from workflows.kinds.segment import perform_segment
-from workflows.options import Options
+from workflows.options import Options, Origin
+from workflows.sizes import LAST_BYTES, LAST_EVENTS, Breath
 from workflows.steering import Steering
 from workflows.together import ended
 from workflows.undoing import Undoing
@@ -42,7 +43,7 @@ class Interpreter:
     """One run. What it knows is in its walks, its ledger and its steering; all of it can be carried to an heir."""
 
     def __init__(self, plan: Plan, given: Any, options: Options, pinned: Any) -> None:
-        info = workflow.info()
+        self._info = info = workflow.info()
         self.plan = plan
         self.sha256: str = pinned.sha256
         self.options = options
@@ -65,10 +66,19 @@ class Interpreter:
         self.part_state: dict[str, Any] = {"results": {}, "bodies": {}}
         self.awaited_signals = {n.signal for n in _nodes(plan) if isinstance(n, plans.Wait) and n.signal}
         self.ending = False
+        self.breath = Breath()
+        self._stays_for = 0
         self._held: list[asyncio.Future[None]] = []
         if options.origin is not None:
-            self.main.load(options.origin.walk)
-            self.noted(options.origin.walk, deep=True)
+            self._go_on_from(options.origin)
+
+    def _go_on_from(self, origin: Origin) -> None:
+        try:
+            self.main.load(origin.walk)
+            self.noted(origin.walk, deep=True)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            said = f"options: origin.walk: it is not how a walk through {self.plan.name!r} stands: {error!r}"
+            raise Failed("input", said) from None
 
     def root_scope(self) -> dict[str, Any]:
         return {"input": self.input, "run": self.run_facts, "error": {}}
@@ -100,6 +110,8 @@ class Interpreter:
             node = walk.cursor.start() if self.may_start() else None
             if node is not None:
                 self._begin(walk, walk.node(node))
+                if self.breath.spent():
+                    await self.breath.drawn()
             elif walk.cursor.stalled:
                 raise Failed("engine", "nothing can go on, and not everything is done")
             else:
@@ -254,7 +266,17 @@ class Interpreter:
 
     def must_hand_on(self) -> bool:
         """The history gets long: nothing new is started, so that the run can go on as a new one."""
-        return not self.ending and workflow.info().is_continue_as_new_suggested()
+        if self.ending or not self._info.is_continue_as_new_suggested():
+            return False
+        return self._info.get_current_history_length() >= self._stays_for
+
+    def stay(self) -> None:
+        """What an heir would be given is too much: the run goes on here for as long again, if its history has room."""
+        length, size = self._info.get_current_history_length(), self._info.get_current_history_size()
+        if length > LAST_EVENTS or size > LAST_BYTES:
+            raise Failed("input", f"a history of {length:,} events and {size:,} bytes, and what is known is too large")
+        self._stays_for = min(length * 2, LAST_EVENTS + 1)
+        self.wake()
 
     def is_quiet(self) -> bool:
         return self.calls.busy == 0 and all(walk.crash is None for walk in self.walks)

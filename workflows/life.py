@@ -13,11 +13,13 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.contracts import Pinned, PinRequest
 from workflows import heirs
 from workflows.chart import SHELF
+from workflows.closing import given_out
 from workflows.failures import Failed, understood
 from workflows.interpreter import Interpreter
 from workflows.options import Options
 from workflows.orders import ORDERS, Order, Refused, read
 from workflows.parts import carry_out_part
+from workflows.sizes import LARGEST_ESTATE, size_of
 from workflows.together import ended
 from workflows.walk import Walk
 
@@ -50,7 +52,7 @@ class Life:
 
     async def _lived(self, run: Interpreter) -> Any:
         try:
-            output = await self._worked(run)
+            output = await given_out(run, await self._worked(run))
         except Failed as failure:
             await self._ended(run, "failed", failure)
             raise failure.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
@@ -65,18 +67,23 @@ class Life:
         part = run.options.part
         work = asyncio.create_task(run.carry_out(run.main) if part is None else carry_out_part(run, part))
         try:
-            await workflow.wait_condition(lambda: work.done() or run.must_hand_on())
-            if not work.done():
-                await workflow.wait_condition(
-                    lambda: work.done() or (run.is_quiet() and workflow.all_handlers_finished())
-                )
-        except asyncio.CancelledError:
+            while not await self._quiet(run, work):
+                estate = [run.input, heirs.options_for(run), heirs.estate_of(run)]
+                if size_of(estate) <= LARGEST_ESTATE:
+                    run.board.attributes_changed()
+                    workflow.continue_as_new(args=estate)
+                run.stay()
+        except (asyncio.CancelledError, Failed):
             await ended([work])
             raise
-        if work.done():
-            return work.result()
-        run.board.attributes_changed()
-        workflow.continue_as_new(args=[run.input, heirs.options_for(run), heirs.estate_of(run)])
+        return work.result()
+
+    @staticmethod
+    async def _quiet(run: Interpreter, work: asyncio.Task[Any]) -> bool:
+        """Waits until the run should be handed on and can be; true when its work is done."""
+        await workflow.wait_condition(lambda: work.done() or run.must_hand_on())
+        await workflow.wait_condition(lambda: work.done() or (run.is_quiet() and workflow.all_handlers_finished()))
+        return work.done()
 
     async def _ended(self, run: Interpreter, how: str, failure: Failed | None) -> None:
         """What happens at every exit; a failure of `finally` is the run's unless it has one already."""
@@ -163,7 +170,8 @@ class Life:
 
 def _read(args: list[Any]) -> tuple[Any, Options, dict[str, Any] | None]:
     """The input, the options, and what an earlier run of the same chain has handed on."""
-    if len(args) > 3:
+    # What an earlier run hands on is the third; nobody else gives one.
+    if len(args) > (3 if workflow.info().continued_run_id else 2):
         raise ApplicationError("a run takes its input and its options", type="input", non_retryable=True)
     given, said, saved = [*args, None, None, None][:3]
     return given, read(Options, said, "options"), saved

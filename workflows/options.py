@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflows.orders import Mode, Override
+
+# Temporal shares workers fairly by a key of at most so many bytes.
+LONGEST_TENANT = 64
 
 
 class Allowance(BaseModel):
@@ -37,6 +40,15 @@ class Origin(BaseModel):
     walk: dict[str, Any]
 
 
+def _short(tenant: str) -> str:
+    if len(tenant.encode("utf-8", "replace")) > LONGEST_TENANT:
+        raise ValueError(f"at most {LONGEST_TENANT} bytes")
+    return tenant
+
+
+Tenant = Annotated[str, AfterValidator(_short)]
+
+
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
     mode: Mode = Field("normal", description="In a safe mode only tools with harmless effects act.")
@@ -46,8 +58,9 @@ class Options(BaseModel):
     budget: Allowance | None = Field(None, description="What this run may spend.")
     overrides: list[Override] = Field([], description="Overrides that hold from the start.")
     priority: int | None = Field(None, ge=1, le=5, description="1 is first, 5 is last.")
-    tenant: str = Field("", description="Whose run it is; tenants share workers fairly.")
+    tenant: Tenant = Field("", description="Whose run it is; tenants share workers fairly.")
     actor: str = Field("", description="Who started it.")
     origin: Origin | None = Field(None, description="The run that this one goes on from.")
+    keep: list[str] | None = Field(None, description="Set by a parent: the fields of the output that it looks into.")
     part: Part | None = Field(None, description="For child runs of a large map.")
     is_child: bool = Field(False, description="Set by a parent, which wants to know what was spent.")

@@ -26,7 +26,7 @@ class Values:
                 _refuse_blobs(text, scope)
             return self._evaluator.evaluate(text, scope)
         except ExpressionFailed as error:
-            raise Failed("input", str(error)) from None
+            raise self._explained(error, scope) from None
 
     def render(self, template: Any, scope: Mapping[str, Any]) -> Any:
         """A value with every `${ … }` filled in; raises `Failed`."""
@@ -36,12 +36,21 @@ class Values:
             try:
                 return self._evaluator.filled(template, scope, _refuse_blobs if self.holds_blobs else None)
             except ExpressionFailed as error:
-                raise Failed("input", str(error)) from None
+                raise self._explained(error, scope) from None
         if isinstance(template, dict):
             return {key: self.render(below, scope) for key, below in template.items()}
         if isinstance(template, list):
             return [self.render(below, scope) for below in template]
         return template
+
+    def _explained(self, error: ExpressionFailed, scope: Mapping[str, Any]) -> Failed:
+        """A field that is not there may be one that is kept outside."""
+        try:
+            if self.holds_blobs:
+                _refuse_blobs(error.text, scope)
+        except ExpressionFailed as better:
+            error = better
+        return Failed("input", str(error))
 
 
 def _refuse_blobs(text: str, scope: Mapping[str, Any]) -> None:

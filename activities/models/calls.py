@@ -47,7 +47,7 @@ class ModelActivities:
             ]
             return ModelAnswer(calls=calls, transcript=transcript, usage=usage)
         output = _fitting(agent, answer, usage)
-        return ModelAnswer(output=self._keeper.put_away(output, request.keep), transcript=transcript, usage=usage)
+        return ModelAnswer(output=self._keeper.taken_in(output, request.keep), transcript=transcript, usage=usage)
 
     def _messages(self, request: ModelCall, agent: AgentSpec) -> list[dict[str, Any]]:
         """The conversation so far, and what is new in it."""

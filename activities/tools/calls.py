@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.blobs import Keeper
+from activities.blobs import Keeper, encoded
 from activities.contracts import Call, Done, Failure, Result, Segment, Step, ToolCall
 from activities.failing import Failing
 from activities.plans import Plans
@@ -20,6 +20,8 @@ from manifests.values import completed, in_form, misfit, out_of_range
 
 # A workflow task has ten seconds: a segment hands back what it has well before.
 SEGMENT_SECONDS = 2.0
+# And what several segments give must fit into one message to the server.
+SEGMENT_BYTES = 256 * 1024
 
 
 class ToolActivities:
@@ -36,15 +38,16 @@ class ToolActivities:
             output = self._called(request, spec, request.tool, request.arguments)
         else:
             output = await asyncio.to_thread(self._called, request, spec, request.tool, request.arguments)
-        return Result(output=self._keeper.put_away(output, request.keep))
+        return Result(output=self._keeper.taken_in(output, request.keep))
 
     @activity.defn(name="tools.segment")
     async def segment(self, request: Segment) -> Done:
         """Step by step in this process: there is nothing in it that waits."""
         specs = self._plans.by_hash(request.plan).tools
         scope, outputs, ends = dict(request.scope), list[Any](), time.monotonic() + SEGMENT_SECONDS
+        size = 0
         for step in request.steps:
-            if outputs and time.monotonic() > ends:
+            if outputs and (time.monotonic() > ends or size > SEGMENT_BYTES):
                 break
             try:
                 output = self._step(request.plan, step, specs[step.tool], scope)
@@ -53,7 +56,8 @@ class ToolActivities:
                     outputs=outputs, failure=Failure(category=failure.type or "engine", message=failure.message)
                 )
             scope[step.node] = output
-            outputs.append(self._keeper.put_away(output, step.keep))
+            outputs.append(self._keeper.taken_in(output, step.keep))
+            size += len(encoded(outputs[-1]))
         return Done(outputs=outputs)
 
     def _step(self, plan: str, step: Step, spec: ToolSpec, scope: dict[str, Any]) -> Any:

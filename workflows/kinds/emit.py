@@ -10,6 +10,7 @@ from temporalio.exceptions import FailureError
 from activities import contracts
 from manifests import plan as plans
 from workflows.failures import Failed
+from workflows.sizes import LONGEST_NAME, checked
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ async def _sent(run: Interpreter, walk: Walk, node: plans.Emit, message: Any, ke
 
 async def _signalled(run: Interpreter, walk: Walk, node: plans.Emit, message: Any, key: str) -> Any:
     other = run.value(walk, node, node.run)
-    if not isinstance(other, str) or not other:
-        raise Failed("input", f"the id of a run is a text, not {other!r}")
+    if not isinstance(other, str) or not 0 < len(other.encode(errors="replace")) <= LONGEST_NAME:
+        raise Failed("input", f"the id of a run is a text of at most {LONGEST_NAME} bytes, not {str(other)[:80]!r}")
+    await run.calls.room.needed(checked("a message", message))
     try:
         await workflow.get_external_workflow_handle(other).signal(node.signal or "message", message)
     except FailureError as error:

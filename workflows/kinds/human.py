@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from manifests import plan as plans
+from manifests.expressions.evaluation import as_text
 from workflows.ending import Afterwards
 from workflows.failures import Failed
 from workflows.gates import Gate, answer_of
+from workflows.sizes import summarized
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ def _gate(run: Interpreter, walk: Walk, node: plans.Human) -> Gate:
     if saved is None:
         now = run.now()
         saved = {
-            "ask": run.value(walk, node, node.ask),
+            "ask": as_text(run.value(walk, node, node.ask)),
             "show": run.value(walk, node, node.show),
-            "to": run.value(walk, node, node.to),
+            "to": None if node.to is None else as_text(run.value(walk, node, node.to)),
             "opened_at": now.isoformat(),
             "until": (now + timedelta(milliseconds=node.within_ms)).isoformat(),
         }
@@ -75,7 +77,7 @@ async def _waited(run: Interpreter, gate: Gate, until: datetime) -> dict[str, An
     left = until - run.now()
     if gate.answer is None and left > timedelta(0):
         try:
-            summary = f"{gate.node}: waits for {gate.to or 'a person'}"
+            summary = summarized(f"{gate.node}: waits for {gate.to or 'a person'}")
             await workflow.wait_condition(lambda: gate.answer is not None, timeout=left, timeout_summary=summary)
         except TimeoutError:
             return None

@@ -17,6 +17,6 @@ async def perform(run: Interpreter, walk: Walk, node: plans.Subflow) -> Any:
 
     async def attempt(number: int) -> Any:
         key = f"{walk.key}~{number}" if number > 1 else walk.key
-        return await sub_run(run, walk, node, node.workflow, given, key)
+        return await sub_run(run, walk, node, node.workflow, given, key, keep=run.plan.projections.get(node.path))
 
     return await run.calls.laddered(node, attempt)

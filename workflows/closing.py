@@ -1,0 +1,34 @@
+"""What a run gives: itself where it is small, else put away by one closing local activity and referred to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from activities.contracts import Keep, Kept
+from workflows.sizes import LARGEST, checked, size_of
+
+if TYPE_CHECKING:
+    from workflows.interpreter import Interpreter
+
+KEEPING = timedelta(minutes=1)
+# Of the many items of a map's part, those that are no longer than a reference stay where they are.
+SMALL_ITEM = 512
+
+
+async def given_out(run: Interpreter, output: Any) -> Any:
+    """The output as it may leave; raises `Failed`."""
+    if size_of(output) > LARGEST:
+        if run.options.part is None:
+            (output,) = await _kept(run, [output], LARGEST, run.options.keep)
+        else:
+            outputs = await _kept(run, [item.get("ok") for item in output], SMALL_ITEM)
+            output = [{"ok": each} if "ok" in item else item for item, each in zip(output, outputs, strict=True)]
+    await run.calls.room.needed(checked("the output", output))
+    return output
+
+
+async def _kept(run: Interpreter, outputs: list[Any], above: int, keep: list[str] | None = None) -> list[Any]:
+    request = Keep(outputs=outputs, above=above, keep=keep)
+    kept = await run.calls.local("plans.keep", request, Kept, time=KEEPING, id="keep", summary="keeps the output")
+    return kept.outputs
