@@ -31,6 +31,20 @@ GRACE = timedelta(seconds=5)
 MOST_BYTES_AT_ONCE = 2_000_000
 
 
+def go_on() -> None:
+    """A call that was under way swallows the word that its node is to end; nothing new is begun after it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def heard() -> None:
+    """The word to end has been heard, and this task goes on to something else."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
 class Calls:
     def __init__(self, run: Interpreter, pinned: Pinned) -> None:
         self._run = run
@@ -81,8 +95,9 @@ class Calls:
     ) -> M:
         """One try on a queue; raises `Failed`."""
         await self._room_for(request)
-        time = timedelta(milliseconds=self._time(node))
         async with self._slots:
+            go_on()
+            time = timedelta(milliseconds=self._time(node))
             with self.at_work():
                 try:
                     result: M = await workflow.execute_activity(
@@ -106,6 +121,7 @@ class Calls:
         self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str
     ) -> M:
         """One try in the worker that runs the workflow; raises `Failed`."""
+        go_on()
         with self.at_work():
             try:
                 result: M = await workflow.execute_local_activity(
@@ -124,6 +140,7 @@ class Calls:
     async def child(self, node: plans.Node, type: str, id: str, args: list[Any], *, summary: str) -> Any:
         """A child run to its end; raises `Failed`."""
         async with self._slots:
+            go_on()
             with self.at_work():
                 try:
                     return await workflow.execute_child_workflow(
@@ -151,6 +168,7 @@ class Calls:
 
     async def try_again(self, node: plans.Node, number: int, failure: Failed) -> bool:
         """Whether the plan has another try after this one; if so, it is time for it now."""
+        go_on()
         ladder = node.retry
         if ladder is None or number >= ladder.attempts or failure.category not in ladder.on:
             return False
@@ -158,6 +176,7 @@ class Calls:
         if failure.retry_after is not None:
             wait = max(wait, failure.retry_after)
         summary = f"{node.id}: try {number + 1} of {ladder.attempts} after {failure.category}"
+        self._run.board.tries_again(node, number + 1, ladder.attempts, failure)
         with self.at_work():
             await workflow.sleep(wait, summary=summary)
         return True

@@ -61,7 +61,6 @@ class Undoing:
         return left
 
     async def _one(self, deed: Deed) -> None:
-        run = self._run
         number = 1
         while True:
             try:
@@ -72,7 +71,6 @@ class Undoing:
                 await workflow.sleep(FIRST_WAIT * 2 ** (number - 1), summary=f"{deed.node}: undo again")
                 number += 1
             else:
-                run.board.changed()
                 return
 
     async def _called(self, deed: Deed, number: int) -> None:
@@ -90,7 +88,7 @@ class Undoing:
         tag = f"{deed.at}!undo" if number == 1 else f"{deed.at}!undo~{number}"
         await run.calls.activity(
             node.model_copy(update={"timeout_ms": spec.time_ms}), "tools.call", request, Result, id=tag,
-            queue="haulage.tools", summary=f"undoes {deed.node}",
+            queue="haulage.tools", summary=f"{deed.at}: undone by {deed.tool}",
         )  # fmt: skip
 
     # --- across continue-as-new

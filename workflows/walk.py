@@ -31,6 +31,7 @@ class Walk:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.failure: Failed | None = None
         self.crash: BaseException | None = None
+        self.over = False
         maps = scope.maps if isinstance(scope, ChainMap) else [dict(scope)]
         self.scope: ChainMap[str, Any] = ChainMap(self.outputs, names, *maps)
         self._news: asyncio.Future[None] | None = None
