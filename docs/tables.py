@@ -23,6 +23,8 @@ from manifests.expressions.types import Type
 from manifests.published import ABOUT, file_name
 from manifests.shape import agents, base, memory, models, pipelines, plugins, policies, scenario, tools, triggers
 from manifests.shape import workflow as shapes
+from workflows.options import Options
+from workflows.orders import ORDERS, Order, Override
 
 PROJECT = Path(__file__).resolve().parent.parent
 _MARKED = re.compile(r"(?P<start><!-- table: (?P<name>[\w.-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
@@ -295,6 +297,28 @@ def reserved() -> str:
     return ", ".join(map(_code, sorted(draft.RESERVED))) + "\n"
 
 
+def orders() -> str:
+    """What each order takes, besides `actor` and `reason`."""
+    rows = [
+        (
+            _code(name),
+            _code(field),
+            word_of(typing.get_type_hints(model)[field]),
+            _default(about),
+            about.description or "",
+        )
+        for name, model in ORDERS.items()
+        for field, about in model.model_fields.items()
+        if field not in Order.model_fields
+    ]
+    return table(("order", "key", "type", "default", "meaning"), rows)
+
+
+def run_options() -> str:
+    """What people say of a run; the rest is for runs that start runs."""
+    return keys(Options, ("part", "is_child", "origin", *(f"overrides[].{key}" for key in Override.model_fields)))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "files": files,
     "kinds": kinds,
@@ -330,6 +354,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "reserved": reserved,
     "codes": codes,
     "commands": commands,
+    "orders": orders,
+    "options": run_options,
 }
 
 

@@ -29,6 +29,7 @@ from activities.watching import Watching
 from manifests.shape.scenario import ScenarioFile
 from workers.attributes import registered
 from workers.settings import Settings
+from workers.showing import Showing
 from workers.version import build_id
 from workflows.chart import SHELF
 from workflows.run import ManifestRun
@@ -112,7 +113,7 @@ def _worker(
         client,
         task_queue=queue,
         activities=activities,
-        interceptors=[Watching()],
+        interceptors=[Watching(), Showing()],
         max_concurrent_activities=settings.activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
         sticky_queue_schedule_to_start_timeout=STICKY,

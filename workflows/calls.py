@@ -32,6 +32,20 @@ GRACE = timedelta(seconds=5)
 LOCAL_AT_ONCE = 4
 
 
+def go_on() -> None:
+    """A call that was under way swallows the word that its node is to end; nothing new is begun after it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def heard() -> None:
+    """The word to end has been heard, and this task goes on to something else."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
 class Calls:
     def __init__(self, run: Interpreter, pinned: Pinned) -> None:
         self._run = run
@@ -83,8 +97,9 @@ class Calls:
     ) -> M:
         """One try on a queue; raises `Failed`."""
         await self.room.needed(checked(f"what {name} is called with", request))
-        time = timedelta(milliseconds=self._time(node))
         async with self._slots:
+            go_on()
+            time = timedelta(milliseconds=self._time(node))
             with self.at_work():
                 try:
                     result: M = await workflow.execute_activity(
@@ -110,6 +125,7 @@ class Calls:
         """One try in the worker that runs the workflow; raises `Failed`. Its failures come as they are, not wrapped."""
         async with self._local_slots:
             await self.room.needed(0)
+            go_on()
             with self.at_work():
                 try:
                     result: M = await workflow.execute_local_activity(
@@ -130,6 +146,7 @@ class Calls:
         """A child run to its end; raises `Failed`."""
         await self.room.needed(checked("what a child run is given", args))
         async with self._slots:
+            go_on()
             with self.at_work():
                 try:
                     return await workflow.execute_child_workflow(
@@ -157,6 +174,7 @@ class Calls:
 
     async def try_again(self, node: plans.Node, number: int, failure: Failed) -> bool:
         """Whether the plan has another try after this one; if so, it is time for it now."""
+        go_on()
         ladder = node.retry
         if ladder is None or number >= ladder.attempts or failure.category not in ladder.on:
             return False
@@ -164,6 +182,7 @@ class Calls:
         if failure.retry_after is not None:
             wait = max(wait, failure.retry_after)
         summary = f"{node.id}: try {number + 1} of {ladder.attempts} after {failure.category}"
+        self._run.board.tries_again(node, number + 1, ladder.attempts, failure)
         with self.at_work():
             await workflow.sleep(wait, summary=summary)
         return True

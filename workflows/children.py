@@ -33,7 +33,9 @@ async def child_run(
 ) -> Any:  # fmt: skip
     if given is not None and not isinstance(given, dict):
         raise Failed("input", f"the input of a run is an object, and this is {json.dumps(given)[:80]}")
-    return await _started(run, node, type, given, {"plan": sha256, "keep": keep}, _id(node, key), shares)
+    where = f"{node.path}#{key}" if key else node.path
+    options = {"plan": sha256, "keep": keep}
+    return await _started(run, node, type, given, options, _id(node, key), shares, f"{where}: {type}")
 
 
 async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, items: list[Any]) -> list[dict[str, Any]]:
@@ -47,7 +49,8 @@ async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, ite
     id = f"{_id(node, walk.below(start))}+{len(items)}"
     shares = max(1, node.concurrency // node.partition)
     options = {"plan": run.sha256, "pipeline": run.pipeline, "part": part}
-    results: list[dict[str, Any]] = await _started(run, node, run.plan.name, run.input, options, id, shares)
+    summary = f"{walk.at(node)}: items {start} to {start + len(items) - 1}"
+    results: list[dict[str, Any]] = await _started(run, node, run.plan.name, run.input, options, id, shares, summary)
     return results
 
 
@@ -60,14 +63,21 @@ def _id(node: plans.Node, key: str) -> str:
 
 
 async def _started(
-    run: Interpreter, node: plans.Node, type: str, given: Any, options: dict[str, Any], id: str, shares: int
+    run: Interpreter,
+    node: plans.Node,
+    type: str,
+    given: Any,
+    options: dict[str, Any],
+    id: str,
+    shares: int,
+    summary: str,
 ) -> Any:
     lease, budget = run.ledger.lease(shares)
     used = Spent()
     said = run.options.model_dump(include={"tags", "tenant", "actor", "priority"})
     said |= {"mode": run.run_facts["mode"], "budget": budget.model_dump(exclude_none=True), "is_child": True}
     try:
-        answer = await run.calls.child(node, type, id, [given, {**said, **options}], summary=node.id)
+        answer = await run.calls.child(node, type, id, [given, {**said, **options}], summary=summary)
         used = Spent.of(answer["spent"])
     except Failed as failure:
         used = Spent.of(failure.usage)

@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from manifests.plan import Human
 from manifests.values import misfit
-from workflows.orders import Answer, Approve, Refused, Reject
+from workflows.orders import Answer, Approve, Refused, Reject, iteration_misfit
 
 
 @dataclass
@@ -41,54 +42,43 @@ class Gate:
         """Why an answer is none to this gate; empty when it is one."""
         if order.shown is not None and order.shown != self.shown:
             return f"the answer is to {order.shown}, and what {self.node!r} shows now is {self.shown}"
-        if isinstance(order, Reject):
-            return "" if self.form or "reject" in (self.choices or ()) else self._choices()
-        assert isinstance(order, Approve)
-        if self.form is None:
-            return "" if (order.choice or "approve") in (self.choices or ()) else self._choices()
-        if order.form is None:
-            return f"{self.node!r} wants a form"
-        wrong = misfit(self.form, order.form)
-        return f"the form does not fit: {wrong}" if wrong else ""
-
-    def _choices(self) -> str:
-        return f"{self.node!r} takes one of: {', '.join(self.choices or ())}"
+        return answer_misfit(self.node, self.choices, self.form, order)
 
 
 @dataclass
 class Gates:
     """All gates of a run, by the path of the node and its iteration."""
 
-    paths: dict[str, list[str]]
+    nodes: dict[str, list[Human]]
     open: dict[tuple[str, str], Gate] = field(default_factory=dict)
     early: dict[tuple[str, str], Answer] = field(default_factory=dict)
     closed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def opened(self, gate: Gate) -> Answer | None:
-        """Opens a gate; the answer that came before it did, if it fits what is shown."""
+        """Opens a gate, also one that was closed before; the answer that came before it did."""
         self.open[gate.place] = gate
-        # The body of a loop that is tried again asks again.
         self.closed.pop(gate.place, None)
-        order = self.early.get(gate.place)
-        if order is None or not gate.misfit(order):
-            return order
-        del self.early[gate.place]
-        return None
+        return self.early.get(gate.place)
 
     def close(self, gate: Gate, how: str) -> None:
         del self.open[gate.place]
         self.early.pop(gate.place, None)
         self.closed[gate.place] = how
 
-    def place(self, order: Answer) -> tuple[str, str]:
+    def node(self, order: Answer) -> Human:
         """Which gate an answer is for; raises `Refused` unless there is exactly one."""
-        paths = self.paths.get(order.node)
-        if not paths:
-            known = ", ".join(sorted(self.paths)) or "this run has none"
+        nodes = self.nodes.get(order.node)
+        if not nodes:
+            known = ", ".join(sorted({node.id for each in self.nodes.values() for node in each})) or "this run has none"
             raise Refused(f"no gate {order.node!r}; gates: {known}")
-        if len(paths) > 1:
-            raise Refused(f"several gates are called {order.node!r}: say which one: {', '.join(paths)}")
-        path = paths[0]
+        if len(nodes) > 1:
+            paths = ", ".join(node.path for node in nodes)
+            raise Refused(f"several gates are called {order.node!r}: say which one: {paths}")
+        return nodes[0]
+
+    def place(self, order: Answer) -> tuple[str, str]:
+        """The gate and its iteration; without one it is the iteration that waits, when only one does."""
+        path = self.node(order).path
         if order.iteration:
             return path, order.iteration
         waiting = [gate for gate in self.open.values() if gate.path == path]
@@ -99,9 +89,9 @@ class Gates:
     def check(self, order: Answer) -> None:
         """Raises `Refused` for an answer that is too late, given twice, or to something else."""
         place = self.place(order)
-        if place in self.closed:
-            raise Refused(f"{order.node!r} is closed already: {self.closed[place]}")
         gate = self.open.get(place)
+        if gate is None and place in self.closed:
+            raise Refused(f"{order.node!r} is closed already: {self.closed[place]}")
         if gate is None:
             self._check_early(place, order)
         elif gate.answer is not None:
@@ -110,8 +100,10 @@ class Gates:
             raise Refused(wrong)
 
     def _check_early(self, place: tuple[str, str], order: Answer) -> None:
-        if "/" in place[0] and not place[1]:
-            raise Refused(f"{order.node!r} is not open; to answer in advance, say which iteration")
+        node = self.node(order)
+        wrong = iteration_misfit(node, place[1]) or answer_misfit(order.node, node.choices, node.form, order)
+        if wrong:
+            raise Refused(wrong)
         if place in self.early:
             raise Refused(f"{order.node!r} is answered in advance already")
 
@@ -143,6 +135,21 @@ class Gates:
         for path, iteration, kind, order in data["early"]:
             self.early[path, iteration] = models[kind].model_validate(order)
         self.closed.update({(path, iteration): how for path, iteration, how in data["closed"]})
+
+
+def answer_misfit(node: str, choices: list[str] | None, form: dict[str, Any] | None, order: Answer) -> str:
+    """Why an answer is none to a question with these choices or this form."""
+    if isinstance(order, Reject):
+        fits = form is not None or "reject" in (choices or ())
+        return "" if fits else f"{node!r} takes one of: {', '.join(choices or ())}"
+    assert isinstance(order, Approve)
+    if form is None:
+        fits = order.form is None and (order.choice or "approve") in (choices or ())
+        return "" if fits else f"{node!r} takes one of: {', '.join(choices or ())}"
+    if order.form is None:
+        return f"{node!r} wants a form"
+    wrong = misfit(form, order.form)
+    return f"the form does not fit: {wrong}" if wrong else ""
 
 
 def answer_of(order: Answer) -> dict[str, Any]:

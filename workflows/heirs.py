@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workflows.details import progress
 from workflows.walk import plain_inside
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def state_of(run: Interpreter) -> dict[str, Any]:
         "mode": run.run_facts["mode"],
         "nodes": dict(main.cursor.state),
         "path": main.cursor.path,
-        "progress": run.board.progress(),
+        "progress": progress(run),
         "inside": {walk.key: dict(walk.cursor.state) for walk in run.walks if walk is not main},
         "spent": run.ledger.spent.as_json(),
     }

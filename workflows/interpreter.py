@@ -59,9 +59,9 @@ class Interpreter:
         self.calls = Calls(self, pinned)
         self.undoing = Undoing(self)
         self.board = Board(self)
+        self.main = Walk(self.chart.main, self.root_scope(), {})
         self.walks: list[Walk] = []
         self.steering = Steering(self)
-        self.main = Walk(self.chart.main, self.root_scope(), {})
         self.mailboxes: dict[str, list[dict[str, Any]]] = {}
         self.part_state: dict[str, Any] = {"results": {}, "bodies": {}}
         self.awaited_signals = {n.signal for n in _nodes(plan) if isinstance(n, plans.Wait) and n.signal}
@@ -151,9 +151,8 @@ class Interpreter:
         if chain and not any(self.steering.touches(walk, walk.node(each)) for each in chain):
             work = perform_segment(self, walk, chain)
         else:
-            work = self._perform(walk, node)
+            work = self.perform_alone(walk, node)
         walk.tasks[node.id] = asyncio.create_task(self._watched(walk, node, work))
-        self.board.changed()
 
     async def _watched(self, walk: Walk, node: plans.Node, work: Any) -> None:
         """A bug in here must stop the run's task and be seen, not be lost with an asyncio task."""
@@ -172,7 +171,7 @@ class Interpreter:
             except BaseException as error:
                 walk.crash = error
 
-    async def _perform(self, walk: Walk, node: plans.Node) -> None:
+    async def perform_alone(self, walk: Walk, node: plans.Node) -> None:
         resumable = isinstance(node, RESUMABLE)
         with nullcontext() if resumable else self.calls.at_work():
             output = await self.steering.under_orders(walk, node, lambda: perform(self, walk, node))

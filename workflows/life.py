@@ -14,13 +14,14 @@ from activities.contracts import Pinned, PinRequest
 from workflows import heirs
 from workflows.chart import SHELF
 from workflows.closing import given_out
+from workflows.details import details, mermaid
 from workflows.failures import Failed, understood
 from workflows.interpreter import Interpreter
 from workflows.options import Options
 from workflows.orders import ORDERS, Order, Refused, read
 from workflows.parts import carry_out_part
 from workflows.sizes import LARGEST_ESTATE, size_of
-from workflows.together import ended
+from workflows.together import ended, to_the_end
 from workflows.walk import Walk
 
 PINNING = timedelta(seconds=20)
@@ -47,19 +48,19 @@ class Life:
         early, self._early = self._early, []
         for name, brought in early:
             self.signalled(name, brought)
-        run.board.waiting_changed()
+        run.board.attributes_changed()
         return await self._lived(run)
 
     async def _lived(self, run: Interpreter) -> Any:
         try:
             output = await given_out(run, await self._worked(run))
         except Failed as failure:
-            await self._ended(run, "failed", failure)
+            await to_the_end(self._ended(run, "failed", failure))
             raise failure.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
         except asyncio.CancelledError:
-            await self._ended(run, "cancelled", Failed("cancelled", "the run was cancelled"))
+            await to_the_end(self._ended(run, "cancelled", Failed("cancelled", "the run was cancelled")))
             raise
-        await self._ended(run, "completed", None)
+        await to_the_end(self._ended(run, "completed", None))
         return {"output": output, "spent": run.ledger.spent.as_json()} if run.options.is_child else output
 
     async def _worked(self, run: Interpreter) -> Any:
@@ -99,7 +100,7 @@ class Life:
             await self._finally(run, error, failure)
         await workflow.wait_condition(workflow.all_handlers_finished)
         run.board.stage = how
-        run.board.waiting_changed()
+        run.board.attributes_changed()
 
     async def _finally(self, run: Interpreter, error: dict[str, Any], failure: Failed | None) -> None:
         assert run.chart.final is not None
@@ -149,6 +150,9 @@ class Life:
 
     # --- looking
 
+    def details(self) -> str:
+        return details(self._run) if self._run else "the run is starting"
+
     def state(self) -> Any:
         return heirs.state_of(self._run) if self._run else {"status": "starting"}
 
@@ -156,7 +160,7 @@ class Life:
         return heirs.checkpoint_of(self._run) if self._run else None
 
     def graph(self) -> str:
-        return self._run.board.mermaid() if self._run else ""
+        return mermaid(self._run) if self._run else ""
 
     def decisions(self) -> Any:
         return self._run.steering.decisions if self._run else []

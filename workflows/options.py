@@ -16,10 +16,10 @@ class Allowance(BaseModel):
     """A budget for this run; what is left out stays as the manifest has it."""
 
     model_config = ConfigDict(extra="forbid")
-    calls: int | None = Field(None, ge=0)
-    tokens: int | None = Field(None, ge=0)
-    usd: str | None = Field(None, pattern=r"^\d+(\.\d+)?$")
-    time_ms: int | None = Field(None, ge=1)
+    calls: int | None = Field(None, ge=0, description="Calls of models and tools.")
+    tokens: int | None = Field(None, ge=0, description="Tokens, in and out.")
+    usd: str | None = Field(None, pattern=r"^\d+(\.\d+)?$", description="Dollars, as text.")
+    time_ms: int | None = Field(None, ge=1, description="Milliseconds of work; waiting for people is none.")
 
 
 class Part(BaseModel):

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio.exceptions import ApplicationError
 
+from manifests.plan import Node
+
 Mode = Literal["normal", "analysis_only", "dry_run"]
 
 
@@ -79,6 +81,20 @@ ORDERS: dict[str, type[Order]] = {
     "extend_budget": ExtendBudget,
     "message": Say,
 }
+
+
+def iteration_misfit(node: Node, iteration: str) -> str:
+    """Why this names no iteration of a node; empty when it may."""
+    depth = node.path.count("/")
+    steps = iteration.split(".") if iteration else []
+    if len(steps) == depth and all(step.isdecimal() for step in steps):
+        return ""
+    if not depth:
+        return f"{node.id!r} is in no map and no loop: leave the iteration out"
+    if not iteration:
+        return f"{node.id!r} is not under way; to say it in advance, say for which iteration"
+    return f"{iteration!r} is no iteration of {node.id!r}; one looks like {'.'.join('3' * depth)}"
+
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -23,7 +23,7 @@ class ManifestRun:
 
     # --- steering, each also as a signal
 
-    @workflow.update
+    @workflow.update(description="Answers a gate with one of its choices or with its form.")
     async def approve(self, order: Any = None) -> Any:
         return await self._life.ordered("approve", order)
 
@@ -31,7 +31,7 @@ class ManifestRun:
     def _check_approve(self, order: Any = None) -> None:
         self._life.check("approve", order)
 
-    @workflow.update
+    @workflow.update(description="Answers a gate with no.")
     async def reject(self, order: Any = None) -> Any:
         return await self._life.ordered("reject", order)
 
@@ -39,7 +39,7 @@ class ManifestRun:
     def _check_reject(self, order: Any = None) -> None:
         self._life.check("reject", order)
 
-    @workflow.update
+    @workflow.update(description="Decides what becomes of a node: skip, output, retry, goto or input.")
     async def override(self, order: Any = None) -> Any:
         return await self._life.ordered("override", order)
 
@@ -47,7 +47,7 @@ class ManifestRun:
     def _check_override(self, order: Any = None) -> None:
         self._life.check("override", order)
 
-    @workflow.update
+    @workflow.update(description="Starts no further node; what is under way goes on.")
     async def pause(self, order: Any = None) -> Any:
         return await self._life.ordered("pause", order)
 
@@ -55,7 +55,7 @@ class ManifestRun:
     def _check_pause(self, order: Any = None) -> None:
         self._life.check("pause", order)
 
-    @workflow.update
+    @workflow.update(description="Goes on after a pause.")
     async def resume(self, order: Any = None) -> Any:
         return await self._life.ordered("resume", order)
 
@@ -63,7 +63,7 @@ class ManifestRun:
     def _check_resume(self, order: Any = None) -> None:
         self._life.check("resume", order)
 
-    @workflow.update
+    @workflow.update(description="Sets the mode: normal, analysis_only or dry_run.")
     async def set_mode(self, order: Any = None) -> Any:
         return await self._life.ordered("set_mode", order)
 
@@ -71,7 +71,7 @@ class ManifestRun:
     def _check_set_mode(self, order: Any = None) -> None:
         self._life.check("set_mode", order)
 
-    @workflow.update
+    @workflow.update(description="Allows more calls, tokens, dollars or time.")
     async def extend_budget(self, order: Any = None) -> Any:
         return await self._life.ordered("extend_budget", order)
 
@@ -79,7 +79,7 @@ class ManifestRun:
     def _check_extend_budget(self, order: Any = None) -> None:
         self._life.check("extend_budget", order)
 
-    @workflow.update
+    @workflow.update(description="Tells an agent something before its next call.")
     async def message(self, order: Any = None) -> Any:
         return await self._life.ordered("message", order)
 
@@ -93,27 +93,30 @@ class ManifestRun:
 
     # --- looking
 
-    @workflow.query
+    def details(self) -> str:
+        return self._life.details()
+
+    @workflow.query(description="Where every node stands.")
     def state(self) -> Any:
         return self._life.state()
 
-    @workflow.query
+    @workflow.query(description="What a fork or a resumed run would take over.")
     def checkpoint(self) -> Any:
         return self._life.checkpoint()
 
-    @workflow.query
+    @workflow.query(description="The nodes and their states, as Mermaid.")
     def graph(self) -> str:
         return self._life.graph()
 
-    @workflow.query
+    @workflow.query(description="Who ordered what, when and why.")
     def decisions(self) -> Any:
         return self._life.decisions()
 
-    @workflow.query
+    @workflow.query(description="What may be spent, and what is.")
     def budget(self) -> Any:
         return self._life.budget()
 
-    @workflow.query
+    @workflow.query(description="Who is asked what.")
     def gates(self) -> Any:
         return self._life.gates()
 

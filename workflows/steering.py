@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from manifests import plan as plans
 from manifests.problems import did_you_mean
 from workflows.budget import Spent
+from workflows.calls import heard
 from workflows.failures import Failed
 from workflows.gates import Gates
 from workflows.kinds.inline import INLINE, settle_inline
@@ -25,6 +26,7 @@ from workflows.orders import (
     Resume,
     Say,
     SetMode,
+    iteration_misfit,
 )
 from workflows.walk import Walk
 
@@ -45,15 +47,14 @@ class Steering:
         self.decisions: list[dict[str, Any]] = []
         self.signals: dict[str, list[Any]] = {}
         self._nodes = _by_name(run.plan)
-        gates = {name: paths for name in self._nodes if (paths := self._gates(name))}
-        self.gates = Gates(gates)
+        self.gates = Gates({name: gates for name in self._nodes if (gates := self._gates(name))})
         self._waiting: dict[Place, Override] = {}
         self._changes: dict[Place, Override] = {}
         for order in run.options.overrides:
             self._override(order)
 
-    def _gates(self, name: str) -> list[str]:
-        return [node.path for node in self._nodes[name] if isinstance(node, plans.Human)]
+    def _gates(self, name: str) -> list[plans.Human]:
+        return [node for node in self._nodes[name] if isinstance(node, plans.Human)]
 
     # --- orders
 
@@ -61,6 +62,7 @@ class Steering:
         """Raises `Refused` for an order that makes no sense now, and changes nothing."""
         match order:
             case Answer():
+                self._check_run(self.gates.node(order))
                 self.gates.check(order)
             case Override():
                 self._checked(order)
@@ -68,6 +70,10 @@ class Steering:
                 raise Refused("the run is paused already")
             case Resume() if not self.paused:
                 raise Refused("the run is not paused")
+            case ExtendBudget() if not (order.calls or order.tokens or Decimal(order.usd) or order.time_ms):
+                raise Refused("say by how much: calls, tokens, usd or time_ms")
+            case Say() if not self._run.plan.agents:
+                raise Refused("this run has no agents")
             case Say(agent=agent) if agent is not None and agent not in self._run.plan.agents:
                 raise Refused(f"no agent {agent!r}; {did_you_mean(agent, self._run.plan.agents, 'agent')}")
 
@@ -88,7 +94,6 @@ class Steering:
                 self.paused = False
             case SetMode():
                 self._run.run_facts["mode"] = order.mode
-                self._run.board.attributes_changed()
             case ExtendBudget():
                 self._run.ledger.extend(Spent(order.calls, order.tokens, Decimal(order.usd)))
                 self._run.clock.extend(order.time_ms)
@@ -96,7 +101,7 @@ class Steering:
                 self._run.mail(order.agent, {"from": order.actor or "a person", "text": order.text})
         self._note_order(order, _spelt(order))
         self._run.wake()
-        self._run.board.waiting_changed()
+        self._run.board.attributes_changed()
         return {"done": _name(order)}
 
     def _note_order(self, order: Order, what: str) -> None:
@@ -117,24 +122,48 @@ class Steering:
             paths = ", ".join(node.path for node in found)
             raise Refused(f"several nodes are called {order.node!r}: say which one: {paths}")
         node = found[0]
-        wrong = _misfit(self._run, node, order)
+        self._check_run(node)
+        wrong = _misfit(self._run, node, order) or iteration_misfit(node, self._place(node, order)[1])
         if wrong:
             raise Refused(wrong)
-        walk = self._walk_at((node.path, order.iteration))
+        walk = self._walk_at(self._place(node, order))
         if walk is not None and walk.cursor.state.get(node.id) not in ("waiting", "running"):
             raise Refused(f"{order.node!r} is {walk.cursor.state[node.id]} already")
         return node
 
+    def _check_run(self, node: plans.Node) -> None:
+        """Raises `Refused` where another run carries this node out: parts of large maps are child runs."""
+        part = self._run.options.part
+        if part is not None and not node.path.startswith(f"{part.node}/"):
+            raise Refused(f"this run carries out a part of {part.node!r} and nothing else: tell its parent")
+        steps = node.path.split("/")
+        for owner in ("/".join(steps[:depth]) for depth in range(1, len(steps))):
+            above = self._nodes[owner][0]
+            mine = part is not None and part.node == owner
+            if isinstance(above, plans.Map) and above.partition is not None and not mine:
+                id = f"{self._run.run_facts['id']}/{owner}#"
+                raise Refused(f"{node.id!r} is carried out by child runs: tell the one whose id begins with {id!r}")
+
+    def _place(self, node: plans.Node, order: Override) -> Place:
+        """Where a node is; without an iteration it is the one that is under way, when there is only one."""
+        if order.iteration or "/" not in node.path:
+            return node.path, order.iteration
+        keys = [walk.key for walk in self._run.walks if walk.ground.nodes.get(node.id) is node]
+        if len(keys) > 1:
+            raise Refused(f"{order.node!r} is in several iterations: say which one: {', '.join(keys)}")
+        return node.path, keys[0] if keys else ""
+
     def _walk_at(self, place: Place) -> Walk | None:
         """The walk that a node of this path and iteration is in, if it goes on now."""
-        for walk in self._run.walks:
+        for walk in (self._run.main, *self._run.walks):
             if walk.key == place[1] and any(node.path == place[0] for node in walk.ground.nodes.values()):
                 return walk
         return None
 
     def _override(self, order: Override) -> None:
         node = self._checked(order)
-        place = (node.path, order.iteration)
+        place = self._place(node, order)
+        order = order.model_copy(update={"iteration": place[1]})
         self._waiting[place] = order
         walk = self._walk_at(place)
         if walk is not None and node.id in walk.tasks:
@@ -154,13 +183,19 @@ class Steering:
                 if isinstance(node, INLINE):
                     settle_inline(self._run, walk, node)
                     return self.SETTLED
-                return await work()
-            except (asyncio.CancelledError, Failed) as error:
-                if place not in self._waiting or (isinstance(error, Failed) and error.category != "cancelled"):
+                output = await work()
+                if not self.has_word(walk, node):
+                    return output
+                # It ended before it could be stopped: what it did may have to be taken back, the order holds.
+                self._run.undoing.remember(walk, node, output)
+            except (asyncio.CancelledError, Failed):
+                if not self.has_word(walk, node):
                     raise
-                task = asyncio.current_task()
-                if task is not None:
-                    task.uncancel()
+            heard()
+
+    def has_word(self, walk: Walk, node: plans.Node) -> bool:
+        """Whether there is an order for a node that still has a say in what becomes of it."""
+        return not walk.over and self.touches(walk, node)
 
     def _settles(self, walk: Walk, node: plans.Node, order: Override) -> bool:
         run = self._run

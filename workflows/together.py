@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from workflows.failures import Failed
@@ -19,6 +20,15 @@ async def all_of(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
         await ended(tasks)
         raise
     return [task.result() for task in tasks]
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Carries something out that no cancellation stops halfway."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
 
 
 async def _first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -63,7 +63,6 @@ class Undoing:
         return left
 
     async def _one(self, deed: Deed) -> None:
-        run = self._run
         number = 1
         while True:
             try:
@@ -74,7 +73,6 @@ class Undoing:
                 await workflow.sleep(FIRST_WAIT * 2 ** (number - 1), summary=f"{deed.node}: undo again")
                 number += 1
             else:
-                run.board.changed()
                 return
 
     async def _called(self, deed: Deed, number: int) -> None:
@@ -92,7 +90,7 @@ class Undoing:
         tag = f"{deed.at}!undo" if number == 1 else f"{deed.at}!undo~{number}"
         await run.calls.activity(
             node.model_copy(update={"timeout_ms": spec.time_ms}), "tools.call", request, Result, id=tag,
-            queue="haulage.tools", summary=f"undoes {deed.node}",
+            queue="haulage.tools", summary=f"{deed.at}: undone by {deed.tool}",
         )  # fmt: skip
 
     # --- across continue-as-new

@@ -32,6 +32,7 @@ class Walk:
         self.over = False
         self.failure: Failed | None = None
         self.crash: BaseException | None = None
+        self.over = False
         maps = scope.maps if isinstance(scope, ChainMap) else [dict(scope)]
         self.scope: ChainMap[str, Any] = ChainMap(self.outputs, names, *maps)
         self._news: asyncio.Future[None] | None = None

@@ -93,7 +93,7 @@ class Page:
         self._expect(block, block.body.strip(), told.strip())
 
     def _run(self, block: Block) -> None:
-        for line in block.body.splitlines():
+        for line in block.body.replace("\\\n", "").splitlines():
             words = shlex.split(line, comments=True)
             if words and words[0] == "rm":
                 Path(words[1]).unlink()

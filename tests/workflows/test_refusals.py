@@ -85,7 +85,7 @@ ORDERS: list[tuple[str, Any, list[str]]] = [
     ("resume", {}, ["the run is not paused"]),
     ("set_mode", {"mode": "wild"}, ["set_mode: mode", "'dry_run'"]),
     ("extend_budget", {"calls": -1}, ["extend_budget: calls"]),
-    ("message", {"text": "hello", "agent": "smith"}, ["no agent 'smith'"]),
+    ("message", {"text": "hello", "agent": "smith"}, ["this run has no agents"]),
 ]
 
 

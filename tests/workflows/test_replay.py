@@ -16,6 +16,7 @@ import pytest
 from temporalio import workflow
 
 from manifests import plan as plans
+from manifests.plan import Human
 from tests.workflows.record import HISTORIES, STORIES
 from workers.replaying import NoHistory, Verdict, beside, blobs_in, judged, pinned_in, read_history
 from workflows.board import Board
@@ -119,13 +120,13 @@ def act_before_the_work(patch: Patch) -> None:
 
 
 def sleep_between_nodes(patch: Patch) -> None:
-    perform = Interpreter._perform
+    perform = Interpreter.perform_alone
 
     async def slow(self: Interpreter, walk: Walk, node: plans.Node) -> None:
         await asyncio.sleep(0.001)
         await perform(self, walk, node)
 
-    patch.setattr(Interpreter, "_perform", slow)
+    patch.setattr(Interpreter, "perform_alone", slow)
 
 
 def run_what_is_dead(patch: Patch) -> None:
@@ -253,7 +254,8 @@ def test_an_answer_that_comes_as_the_run_is_handed_on_is_not_lost() -> None:
         said: dict[str, Any] = {"ask": "?", "show": None, "choices": ["approve", "reject"], "form": None, "to": None}
         return Gate(node="g", path="g", iteration="", opened_at="", until="", **said)
 
-    one, other = Gates({"g": ["g"]}), Gates({"g": ["g"]})
+    node = Human(id="g", path="g", placement="wait", ask="?", choices=["approve"], within_ms=1, on_timeout="expire")
+    one, other = Gates({"g": [node]}), Gates({"g": [node]})
     one.opened(gate())
     one.take(Approve(node="g", actor="ann"))
     other.load(json.loads(json.dumps(one.dump())))

@@ -12,6 +12,7 @@ from manifests.plan import AgentSpec, Budget
 from workflows.budget import Ledger, Spent
 from workflows.failures import Failed
 from workflows.kinds import tool
+from workflows.together import all_of
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class _Asking:
         self._run, self._walk, self._node, self._agent = run, walk, node, agent
         self._spec: AgentSpec = run.plan.agents[agent]
         self._variables = variables
+        self._attempt = attempt
         self._own = Ledger(self._spec.budget or Budget())
         self._tag = f"{walk.at(node)}~{attempt}" if attempt > 1 else walk.at(node)
 
@@ -68,14 +70,16 @@ class _Asking:
     async def _turns(self, model: str, tag: str) -> Any:
         answer, results = ModelAnswer(), list[ToolResult]()
         for turn in range(self._spec.max_turns):
-            answer = await self._call(model, f"{tag}.{turn}" if turn else tag, answer.transcript, results)
+            answer = await self._call(model, f"{tag}.{turn}" if turn else tag, answer.transcript, results, turn)
             if not answer.calls:
                 return self._run.noted(answer.output)
             if turn + 1 < self._spec.max_turns:
                 results = await self._use_tools(answer.calls, f"{tag}.{turn}")
         raise Failed("json_major", f"no answer after {self._spec.max_turns} turns")
 
-    async def _call(self, model: str, id: str, transcript: str | None, results: list[ToolResult]) -> ModelAnswer:
+    async def _call(
+        self, model: str, id: str, transcript: str | None, results: list[ToolResult], turn: int
+    ) -> ModelAnswer:
         run, node = self._run, self._node
         spec = run.plan.models[model]
         reserved = self._reserve(model)
@@ -95,7 +99,7 @@ class _Asking:
         try:
             answer = await calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
-                queue=node.queue or f"haulage.models.{spec.pool}", summary=f"{model} · {self._agent}",
+                queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(model, turn),
             )  # fmt: skip
             used = _spent(answer.usage)
         except Failed as failure:
@@ -106,6 +110,11 @@ class _Asking:
             self._own.settle(reserved, used)
             run.ledger.saw(self._agent, used)
         return answer
+
+    def _summary(self, model: str, turn: int) -> str:
+        more = f", turn {turn + 1}" if turn else ""
+        more += f", try {self._attempt}" if self._attempt > 1 else ""
+        return f"{self._walk.at(self._node)}: {self._agent} on {model}{more}"
 
     def _reserve(self, model: str) -> Spent:
         """What calls of this agent have been seen to use, and at least something where something is paid for."""
@@ -124,11 +133,11 @@ class _Asking:
     async def _use_tools(self, wanted: list[ToolCalled], tag: str) -> list[ToolResult]:
         """The calls of one turn, side by side; those beyond the limit are refused."""
         most = self._spec.calls_per_turn
-        results = [self._use_tool(each, f"{tag}/{place}") for place, each in enumerate(wanted[:most])]
+        uses = [asyncio.create_task(self._use_tool(each, f"{tag}/{place}")) for place, each in enumerate(wanted[:most])]
         refused = [
             ToolResult(id=each.id, tool=each.tool, error=f"at most {most} calls in a turn") for each in wanted[most:]
         ]
-        return [*await asyncio.gather(*results), *refused]
+        return [*await all_of(uses), *refused]
 
     async def _use_tool(self, wanted: ToolCalled, tag: str) -> ToolResult:
         if wanted.tool not in self._spec.tools:

@@ -36,7 +36,7 @@ async def _sent(run: Interpreter, walk: Walk, node: plans.Emit, message: Any, ke
     tag = f"{walk.at(node)}~{number}" if number > 1 else walk.at(node)
     result = await run.calls.activity(
         node, "plugins.emit", request, contracts.Result, id=tag, queue=node.queue or "haulage.tools",
-        summary=f"to {node.plugin}",
+        summary=f"{walk.at(node)}: to {node.plugin}",
     )  # fmt: skip
     return run.noted(result.output)
 

@@ -12,6 +12,7 @@ from manifests.expressions.evaluation import as_text
 from workflows.ending import Afterwards
 from workflows.failures import Failed
 from workflows.gates import Gate, answer_of
+from workflows.orders import Answer
 from workflows.sizes import summarized
 from workflows.walk import Walk
 
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
 
 async def perform(run: Interpreter, walk: Walk, node: plans.Human) -> Any:
     gate = _gate(run, walk, node)
-    early = run.steering.gates.opened(gate)
-    gate.answer = answer_of(early) if early else None
+    _take_early(run, gate, run.steering.gates.opened(gate))
     run.clock.waits(1)
     how = "closed"
 
     def over() -> None:
         run.clock.waits(-1)
         run.steering.gates.close(gate, how)
-        run.board.waiting_changed()
+        run.board.attributes_changed()
 
     with Afterwards(over):
         try:
@@ -39,6 +39,18 @@ async def perform(run: Interpreter, walk: Walk, node: plans.Human) -> Any:
         except Failed as failure:
             how = failure.category
             raise
+
+
+def _take_early(run: Interpreter, gate: Gate, early: Answer | None) -> None:
+    """An answer from before the gate was open counts when it is one to what is shown now."""
+    if early is None:
+        return
+    wrong = gate.misfit(early)
+    if wrong:
+        del run.steering.gates.early[gate.place]
+        run.steering.note(f"{type(early).__name__.lower()} refused", early.actor, f"{gate.node}: {wrong}", early.reason)
+    else:
+        gate.answer = answer_of(early)
 
 
 def _gate(run: Interpreter, walk: Walk, node: plans.Human) -> Gate:
@@ -58,13 +70,13 @@ def _gate(run: Interpreter, walk: Walk, node: plans.Human) -> Gate:
 
 
 async def _answer(run: Interpreter, node: plans.Human, gate: Gate) -> dict[str, Any]:
-    run.board.waiting_changed()
+    run.board.attributes_changed()
     until = datetime.fromisoformat(gate.until)
     if node.escalate_after_ms is not None and node.escalate_to is not None:
         escalates = datetime.fromisoformat(gate.opened_at) + timedelta(milliseconds=node.escalate_after_ms)
         if await _waited(run, gate, escalates) is None:
             gate.to = node.escalate_to
-            run.board.waiting_changed()
+            run.board.attributes_changed()
     answer = await _waited(run, gate, until)
     if answer is not None:
         return answer

@@ -43,6 +43,12 @@ async def _asked(
 ) -> Any:
     tag = f"{walk.at(node)}~{number}" if number > 1 else walk.at(node)
     result = await run.calls.activity(
-        node, name, request, contracts.Result, id=tag, queue=node.queue or "haulage.memory", summary=summary
+        node,
+        name,
+        request,
+        contracts.Result,
+        id=tag,
+        queue=node.queue or "haulage.memory",
+        summary=f"{walk.at(node)}: {summary}",
     )
     return run.noted(result.output)

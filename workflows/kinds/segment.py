@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from activities.contracts import Done, Segment, Step
 from manifests import plan as plans
 from workflows.budget import Spent
+from workflows.calls import heard
 from workflows.failures import Failed
 from workflows.walk import Walk
 
@@ -21,21 +23,41 @@ LONGEST = timedelta(seconds=20)
 async def perform_segment(run: Interpreter, walk: Walk, chain: list[str]) -> None:
     """Carries a chain out; what finished before a failure is kept, and the failed node goes its own way."""
     todo = [_tool(walk, name) for name in chain]
+    try:
+        try:
+            await _steps(run, walk, todo)
+        except asyncio.CancelledError:
+            if not todo or not run.steering.has_word(walk, todo[0]):
+                raise
+            heard()
+        if todo:
+            await run.perform_alone(walk, todo[0])
+    finally:
+        for name in chain[1:]:
+            walk.tasks.pop(name, None)
+
+
+async def _steps(run: Interpreter, walk: Walk, todo: list[plans.Tool]) -> None:
+    """Until all are settled; where there is an order for one of them, `todo` begins with it when this ends."""
     tries = 1
-    while todo:
+    task = walk.tasks[todo[0].id]
+    while todo and not run.steering.has_word(walk, todo[0]):
         done = await _go(run, walk, todo)
         if done.outputs:
             tries = 1
         for output in done.outputs:
+            if run.steering.has_word(walk, todo[0]):
+                return
             run.completed(walk, todo.pop(0), run.noted(output))
             if todo:
                 walk.cursor.begin(todo[0].id)
-        if done.failure is None:
+                walk.tasks[todo[0].id] = task
+        if done.failure is None or run.steering.has_word(walk, todo[0]):
             continue
         failure = Failed(done.failure.category, done.failure.message, attempt=tries)
         if not await run.calls.try_again(todo[0], tries, failure):
             run.failed(walk, todo[0], failure)
-            return
+            todo.clear()
         tries += 1
 
 

@@ -40,13 +40,20 @@ async def called(
     request = ToolCall(**calls.call(walk, node, calls.number(name), key=key), tool=name, arguments=arguments)
     try:
         result = await calls.activity(
-            node, "tools.call", request, Result, id=tag, queue=_queue(node), summary=f"{name} · {spec.effect}"
+            node, "tools.call", request, Result, id=tag, queue=_queue(node), summary=_summary(walk, node, name, tag)
         )
     finally:
         run.ledger.settle(reserved, Spent(calls=1))
     if spec.undo is not None and not isinstance(node, plans.Tool):
         run.undoing.push(walk, node, spec.undo, {**arguments, **_fields(result.output)}, key)
     return run.noted(result.output)
+
+
+def _summary(walk: Walk, node: plans.Node, name: str, tag: str) -> str:
+    if isinstance(node, plans.Agent):
+        return f"{walk.at(node)}: {name} for {node.agent}"
+    number = tag.rpartition("~")[2] if "~" in tag else ""
+    return f"{walk.at(node)}: {name}{f', try {number}' if number else ''}"
 
 
 def refuse_in_safe_mode(run: Interpreter, name: str, spec: plans.ToolSpec) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 async def perform(run: Interpreter, walk: Walk, node: plans.Wait) -> Any:
     until = _until(run, walk, node)
-    run.board.changed()
     if node.signal is None:
         if until > run.now():
             await workflow.sleep(until - run.now(), summary=node.id)
