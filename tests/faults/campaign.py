@@ -31,7 +31,7 @@ OWN = Path(__file__).parent
 # A lost workflow task is given out again after this; Temporal's own ten seconds would make a campaign last an hour.
 TASK_TIME = timedelta(seconds=2)
 LONGEST = 120.0
-POOLS = '["default", "api", "gpu-small"]'
+POOLS = "default,api,gpu-small"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Campaign:
     def __init__(self, client: Client, nest: Nest, case: Case, home: Path, **settings: str) -> None:
         self._client, self._nest, self._case, self._home = client, nest, case, home
         self._settings = {
-            "bundles": json.dumps([str(case.bundles)]), "script": str(case.scenario), "pool": POOLS,
+            "bundles": str(case.bundles), "script": str(case.scenario), "pool": POOLS,
             "heartbeat_ms": "1000", **settings,
         }  # fmt: skip
         self._scenario = ScenarioFile.model_validate(read_yaml(case.scenario, str(case.scenario)).data)

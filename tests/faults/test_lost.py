@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from workers.embedded import EmbeddedServer
 from workers.settings import Settings
 
 CASE = CASES["rich-with-happy"]
-SETTINGS = {"bundles": json.dumps([str(CASE.bundles)]), "script": str(CASE.scenario), "heartbeat_ms": "1000"}
+SETTINGS = {"bundles": str(CASE.bundles), "script": str(CASE.scenario), "heartbeat_ms": "1000"}
 # Longer than any back-off that the SDK begins with.
 OUTAGE = 20.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 import uuid
@@ -25,7 +24,7 @@ from workers.embedded import EmbeddedServer
 from workers.settings import Settings
 
 CASE = CASES["rich-with-happy"]
-SETTINGS = {"bundles": json.dumps([str(CASE.bundles)]), "script": str(CASE.scenario), "pool": POOLS}
+SETTINGS = {"bundles": str(CASE.bundles), "script": str(CASE.scenario), "pool": POOLS}
 PAID = {"booked": "B-1", "sent": ["R-1", "R-1"]}
 
 

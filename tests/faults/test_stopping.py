@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import uuid
 from pathlib import Path
@@ -20,7 +19,7 @@ ROUNDS = [2, pytest.param(20, marks=pytest.mark.long)]
 
 
 def setup(client: Client, home: Path, drain: float) -> Setup:
-    settings = {"bundles": json.dumps([str(CASE.bundles)]), "script": str(CASE.scenario), "pool": POOLS}
+    settings = {"bundles": str(CASE.bundles), "script": str(CASE.scenario), "pool": POOLS}
     settings |= {"heartbeat_ms": "1000", "drain_s": str(drain), "home": str(home)}
     return Setup(client.service_client.config.target_host, home, client.namespace, settings)
 
