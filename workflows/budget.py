@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -48,6 +49,7 @@ class Ledger:
         self.reserved = Spent()
         self.open_handed = False
         self._seen: dict[str, Spent] = {}
+        self._waiting: list[asyncio.Future[None]] = []
 
     def reserve(self, wanted: Spent) -> Spent:
         """Sets an amount aside; raises `Failed` when it is not there."""
@@ -57,9 +59,41 @@ class Ledger:
         self.reserved += wanted
         return wanted
 
+    async def reserved_for(self, wanted: Spent) -> Spent:
+        """The same, after a while where others have set aside what they may not use."""
+        while True:
+            try:
+                return self.reserve(wanted)
+            except Failed:
+                if self._overrun(self.spent + wanted, wanted):
+                    raise
+            await self._change()
+
+    async def leased(self, shares: int) -> tuple[Spent, Budget]:
+        """A lease, after a while where others have set aside all that is left."""
+        while True:
+            try:
+                return self.lease(shares)
+            except Failed:
+                if self.reserved == Spent():
+                    raise
+            await self._change()
+
+    async def _change(self) -> None:
+        change = asyncio.get_running_loop().create_future()
+        self._waiting.append(change)
+        await change
+
     def settle(self, reserved: Spent, used: Spent) -> None:
         self.reserved -= reserved
         self.spent += used
+        self._changed()
+
+    def _changed(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            if not change.done():
+                change.set_result(None)
 
     def saw(self, name: str, used: Spent) -> None:
         """Remembers the dearest call under a name, for the next reservation."""
@@ -104,6 +138,7 @@ class Ledger:
         self.calls = None if self.calls is None else self.calls + more.calls
         self.tokens = None if self.tokens is None else self.tokens + more.tokens
         self.usd = None if self.usd is None else self.usd + more.usd
+        self._changed()
 
     def as_json(self) -> dict[str, Any]:
         usd = None if self.usd is None else str(self.usd)

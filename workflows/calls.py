@@ -153,6 +153,7 @@ class Calls:
                         type,
                         args=args,
                         id=id,
+                        task_timeout=workflow.info().task_timeout,
                         static_summary=summary,
                         priority=self._priority(node),
                         cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -35,7 +35,7 @@ async def child_run(
         raise Failed("input", f"the input of a run is an object, and this is {json.dumps(given)[:80]}")
     where = f"{node.path}#{key}" if key else node.path
     options = {"plan": sha256, "keep": keep}
-    return await _started(run, node, type, given, options, _id(node, key), shares, f"{where}: {type}")
+    return await _started(run, walk, node, type, given, options, _id(node, key), shares, f"{where}: {type}")
 
 
 async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, items: list[Any]) -> list[dict[str, Any]]:
@@ -50,7 +50,9 @@ async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, ite
     shares = max(1, node.concurrency // node.partition)
     options = {"plan": run.sha256, "pipeline": run.pipeline, "part": part}
     summary = f"{walk.at(node)}: items {start} to {start + len(items) - 1}"
-    results: list[dict[str, Any]] = await _started(run, node, run.plan.name, run.input, options, id, shares, summary)
+    results: list[dict[str, Any]] = await _started(
+        run, walk, node, run.plan.name, run.input, options, id, shares, summary
+    )
     return results
 
 
@@ -64,6 +66,7 @@ def _id(node: plans.Node, key: str) -> str:
 
 async def _started(
     run: Interpreter,
+    walk: Walk,
     node: plans.Node,
     type: str,
     given: Any,
@@ -72,7 +75,7 @@ async def _started(
     shares: int,
     summary: str,
 ) -> Any:
-    lease, budget = run.ledger.lease(shares)
+    lease, budget = await run.ledger.leased(shares)
     used = Spent()
     said = run.options.model_dump(include={"tags", "tenant", "actor", "priority"})
     said |= {"mode": run.run_facts["mode"], "budget": budget.model_dump(exclude_none=True), "is_child": True}
@@ -84,4 +87,5 @@ async def _started(
         raise
     finally:
         run.ledger.settle(lease, used)
+    run.undoing.inherit(walk, node, answer.get("deeds") or [])
     return run.noted(answer["output"], deep=True)

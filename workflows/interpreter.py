@@ -196,6 +196,9 @@ class Interpreter:
 
     def failed(self, walk: Walk, node: plans.Node, failure: Failed) -> None:
         """The failure takes its way out, or it is that of the walk."""
+        if failure.category == "budget" and node.on_budget == "skip":
+            self.skipped(walk, node)
+            return
         failure = failure.at(node.id, node.kind)
         rescue = walk.ground.topology.routes.get(node.id, {}).get(failure.category)
         self.board.failed(walk, node, failure)

@@ -61,7 +61,10 @@ class Life:
             await to_the_end(self._ended(run, "cancelled", Failed("cancelled", "the run was cancelled")))
             raise
         await to_the_end(self._ended(run, "completed", None))
-        return {"output": output, "spent": run.ledger.spent.as_json()} if run.options.is_child else output
+        if not run.options.is_child:
+            return output
+        deeds = run.undoing.dump()
+        return {"output": output, "spent": run.ledger.spent.as_json()} | ({"deeds": deeds} if deeds else {})
 
     async def _worked(self, run: Interpreter) -> Any:
         """The work itself. Where the history gets long, the run goes on as a new one once nothing is under way."""

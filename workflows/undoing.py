@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,15 @@ FIRST_WAIT = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Deed:
-    """Something that can be taken back: by which tool, and with what was given and what came of it."""
+    """Something that can be taken back: by which tool of which plan, and with what was given and what came of it."""
 
     node: str
     at: str
     tool: str
     arguments: dict[str, Any]
     key: str
+    plan: str
+    time_ms: int
 
 
 class Undoing:
@@ -46,7 +48,18 @@ class Undoing:
         self.push(walk, node, node.undo, arguments, self._run.calls.key(walk, node))
 
     def push(self, walk: Walk, node: plans.Node, tool: str, arguments: dict[str, Any], key: str) -> None:
-        self.deeds.append(Deed(node.path, walk.at(node), tool, arguments, key))
+        """Keeps of the arguments what the tool takes."""
+        run, spec = self._run, self._run.plan.tools[tool]
+        properties = spec.input.get("properties")
+        if isinstance(properties, dict) and properties:
+            arguments = {name: value for name, value in arguments.items() if name in properties}
+        self.deeds.append(Deed(node.path, walk.at(node), tool, arguments, key, run.sha256, spec.time_ms))
+
+    def inherit(self, walk: Walk, node: plans.Node, deeds: list[dict[str, Any]]) -> None:
+        """What a child run did that has ended well: from now on it is for its parent to take it back."""
+        for each in deeds:
+            deed = Deed(**each)
+            self.deeds.append(replace(deed, node=node.path, at=f"{walk.at(node)}/{deed.at}"))
 
     async def all(self) -> list[str]:
         """Takes everything back, last things first; says what could not be."""
@@ -77,20 +90,17 @@ class Undoing:
 
     async def _called(self, deed: Deed, number: int) -> None:
         run = self._run
-        node = plans.Tool(id=deed.node, path=deed.node, placement="queue", tool=deed.tool)
-        spec = run.plan.tools[deed.tool]
-        properties = spec.input.get("properties")
-        given = deed.arguments
-        if isinstance(properties, dict) and properties:
-            given = {name: value for name, value in given.items() if name in properties}
+        node = plans.Tool(
+            id=deed.node, path=deed.node, placement="queue", tool=deed.tool, timeout_ms=deed.time_ms
+        )  # fmt: skip
         request = ToolCall(
-            plan=run.sha256, node=deed.at, key=f"{deed.key}!undo", number=run.calls.number(deed.tool),
-            tenant=run.options.tenant, tool=deed.tool, arguments=given,
+            plan=deed.plan, node=deed.at, key=f"{deed.key}!undo", number=run.calls.number(deed.tool),
+            tenant=run.options.tenant, tool=deed.tool, arguments=deed.arguments,
         )  # fmt: skip
         tag = f"{deed.at}!undo" if number == 1 else f"{deed.at}!undo~{number}"
         await run.calls.activity(
-            node.model_copy(update={"timeout_ms": spec.time_ms}), "tools.call", request, Result, id=tag,
-            queue="haulage.tools", summary=f"{deed.at}: undone by {deed.tool}",
+            node, "tools.call", request, Result, id=tag, queue="haulage.tools",
+            summary=f"{deed.at}: undone by {deed.tool}",
         )  # fmt: skip
 
     # --- across continue-as-new

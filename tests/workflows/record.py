@@ -176,6 +176,8 @@ STORIES: dict[str, Story] = {
     "ways-full": Story("ways", "full", options={"priority": 2, "tenant": "t", "tags": ["a"]}),
     "ways-quick": Story("ways", "quick", options={"mode": "dry_run", "tags": ["quick"]}),
     "spending": Story("spending", "spent"),
+    "proposed": Story("proposed", "happy"),
+    "taken-back": Story("taken-back", "unpaid"),
     "outside": Story("outside"),
     "steered-updates": Story("steered", "script", drive=steers),
     "steered-signals": Story("steered", "script", drive=signals),

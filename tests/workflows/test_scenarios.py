@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,16 @@ async def test_a_scenario_ends_as_it_says(path: Path, skipping: Client, tmp_path
         assert given == expected.output
     if expected.failure is not None:
         assert end.failure["category"] == expected.failure.category
+        assert expected.failure.node in (None, end.failure["node"])
+    called = calls(tmp_path / "effects.jsonl")
+    assert {name: called[name] for name in expected.calls} == expected.calls
+    assert [name for name in expected.not_called if called[name]] == []
+
+
+def calls(effects: Path) -> Counter[str]:
+    """How often each agent and tool was called, by what the script wrote down."""
+    lines = effects.read_text().splitlines() if effects.exists() else []
+    return Counter(json.loads(line)["what"].split(maxsplit=1)[1] for line in lines)
 
 
 async def steered(run: WorkflowHandle[Any, Any], scenario: ScenarioFile) -> None:

@@ -82,7 +82,7 @@ class _Asking:
     ) -> ModelAnswer:
         run, node = self._run, self._node
         spec = run.plan.models[model]
-        reserved = self._reserve(model)
+        reserved = await self._reserve(model)
         used = Spent(calls=1)
         calls = run.calls
         key = f"{calls.key(self._walk, node)}/{id}"
@@ -116,7 +116,7 @@ class _Asking:
         more += f", try {self._attempt}" if self._attempt > 1 else ""
         return f"{self._walk.at(self._node)}: {self._agent} on {model}{more}"
 
-    def _reserve(self, model: str) -> Spent:
+    async def _reserve(self, model: str) -> Spent:
         """What calls of this agent have been seen to use, and at least something where something is paid for."""
         run, spec = self._run, self._run.plan.models[model]
         seen = run.ledger.seen(self._agent)
@@ -125,7 +125,7 @@ class _Asking:
         wanted = Spent(1, max(seen.tokens, 1), usd)
         own = self._own.reserve(wanted)
         try:
-            return run.ledger.reserve(wanted)
+            return await run.ledger.reserved_for(wanted)
         except Failed:
             self._own.settle(own, Spent())
             raise

@@ -80,7 +80,7 @@ async def _go(run: Interpreter, walk: Walk, todo: list[plans.Tool]) -> Done:
         )
         for node in todo
     ]  # fmt: skip
-    reserved = run.ledger.reserve(Spent(calls=len(todo)))
+    reserved = await run.ledger.reserved_for(Spent(calls=len(todo)))
     try:
         done = await run.calls.local(
             "tools.segment",

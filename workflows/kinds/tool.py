@@ -34,7 +34,7 @@ async def called(
     """One call of a tool, for a node or for an agent in it; raises `Failed`."""
     spec = run.plan.tools[name]
     refuse_in_safe_mode(run, name, spec)
-    reserved = run.ledger.reserve(Spent(calls=1))
+    reserved = await run.ledger.reserved_for(Spent(calls=1))
     calls = run.calls
     key = key or f"{calls.key(walk, node)}/{tag}"
     request = ToolCall(**calls.call(walk, node, calls.number(name), key=key), tool=name, arguments=arguments)
