@@ -165,10 +165,19 @@ def function(report: Report, node: Call, target: Type | None, args: Sequence[Typ
     if target is not None and node.target is not None:
         wanted = frozenset[str]().union(*(one.target or frozenset() for one in fitting))
         _takes(report, node, node.target, target, wanted)
+        if name == "join":
+            _joins_strings(report, node.target, target)
     for at, (arg, given) in enumerate(zip(node.args, args, strict=True)):
         alternatives = [one.args[at] for one in fitting]
         _takes(report, node, arg, given, frozenset[str]().union(*alternatives) if all(alternatives) else frozenset())
     return functions.result_of(fitting[0], [*([target] if target is not None else []), *args])
+
+
+def _joins_strings(report: Report, node: Node, target: Type) -> None:
+    if target.kinds == {"list"} and not target.items.kinds <= {"string", "nothing"}:
+        spelt = report.source(node)
+        told = f"join takes a list of strings, and {spelt} is {target}"
+        report.about(node, KIND, told, "a list of strings", f"write {spelt}.map(x, string(x))")
 
 
 def _takes(report: Report, node: Call, arg: Node, given: Type, wanted: frozenset[str]) -> None:

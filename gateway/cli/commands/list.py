@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from workers.settings import Settings
 
-FILTERS = {"manifest": "Manifest", "stage": "Stage", "waiting_on": "WaitingOn", "tenant": "Tenant", "mode": "Mode"}
+FILTERS = {"manifest": "Manifest", "stage": "Stage", "waiting_on": "WaitingOn", "tenant": "Tenant", "mode": "RunMode"}
 HEAD = ("run", "manifest", "status", "waits for", "mode", "tenant", "cost", "started")
 
 
@@ -86,7 +86,7 @@ def _facts(run: WorkflowExecution) -> dict[str, Any]:
         "status": word(run.status),
         "stage": found.get("Stage"),
         "waiting_on": list(found.get("WaitingOn", [])),
-        "mode": found.get("Mode"),
+        "mode": found.get("RunMode"),
         "tenant": found.get("Tenant"),
         "pipeline": found.get("Pipeline"),
         "cost_usd": found.get("CostUsd"),

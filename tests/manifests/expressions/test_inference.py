@@ -2,7 +2,7 @@ import pytest
 
 from manifests.expressions.inference import examine
 from manifests.expressions.schemas import of_schema
-from manifests.expressions.types import Type
+from manifests.expressions.types import DYN, INT, Type, list_of
 
 
 def an_object(required: str = "", /, **properties: object) -> dict[str, object]:
@@ -186,3 +186,10 @@ def test_a_read_spans_the_path_as_it_is_written() -> None:
     text = "1 < plan . steps[0].size()"
     (read,) = examine(text, SCOPE).reads
     assert text[read.offset : read.end] == "plan . steps[0]"
+
+
+def test_only_lists_of_strings_are_joined() -> None:
+    numbers = {"xs": list_of(INT), "any": DYN}
+    [finding] = examine("xs.join(', ')", numbers).findings
+    assert (finding.code, finding.fix) == ("HL304", "write xs.map(x, string(x))")
+    assert not examine("xs.map(x, string(x)).join(', ') + any.join('')", numbers).findings
