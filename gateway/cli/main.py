@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from gateway.cli.misuse import MISUSE, PROBLEMS, Misuse, Trouble
 
+# Looking for plugins of pydantic, which none of ours is, goes through every installed package: a quarter of a start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 BROKEN_PIPE = 141  # what a shell sees of a program that a closed pipe ended
 INTERRUPTED = 130
 
