@@ -42,8 +42,13 @@ demo: setup ## check and draw the shipped bundles, explain one, and run it
 	@echo "The graphs are in $(GRAPHS)."
 	@$(HAUL) run manifests/catalog/hello --input name="ada lovelace" --alone --home .haulage/demo
 
-bench: setup ## measure
-	@$(RUN)python -m benchmarks
+bench: setup ## measure; WHAT="compile runs recovery" says what
+	@$(RUN)python -m benchmarks $(WHAT)
+
+bench-peers: ## install LangGraph and DBOS, each in an environment of its own, for `make bench` to measure beside ours
+	@for peer in "langgraph langgraph langgraph-checkpoint-sqlite" "dbos dbos"; do set -- $$peer; \
+		test -x .haulage/peers/$$1/bin/python || { "$(PYTHON)" -m venv .haulage/peers/$$1 && \
+		name=$$1 && shift && .haulage/peers/$$name/bin/pip install -q --disable-pip-version-check "$$@"; } || exit 1; done
 
 schemas: setup ## regenerate the published JSON Schemas
 	@$(HAUL) schema --all manifests/schema/v1

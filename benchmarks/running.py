@@ -105,9 +105,8 @@ async def _round(client: Client, case: tuple[str, int, str], found: Rounds, *, c
     if placement != "inline":
         where = "local" if placement == "local" else "hand-tools"
         by_hand, other = await _timed(client, "HandWritten", [shape, size, where], "hand")
-        found.events_by_hand = (await other.describe()).history_length
-    about = await handle.describe()
-    found.events, found.bytes = about.history_length, about.raw_description.workflow_execution_info.history_size_bytes
+        found.events_by_hand, _ = await _history(client, other)
+    found.events, found.bytes = await _history(client, handle)
     if counts:
         found.ours.append(seconds)
         found.hand.append(by_hand)
@@ -118,6 +117,20 @@ async def _timed(client: Client, type: str, args: list[Any], queue: str) -> tupl
     handle = await client.start_workflow(type, args=args, id=f"{type}-{uuid.uuid4()}", task_queue=queue)
     await handle.result()
     return time.perf_counter() - started, handle
+
+
+async def _history(client: Client, handle: WorkflowHandle[Any, Any]) -> tuple[int, int]:
+    """Events and bytes of a run, and of those that it went on as."""
+    events = held = 0
+    run_id = handle.first_execution_run_id
+    while run_id:
+        part = client.get_workflow_handle(handle.id, run_id=run_id)
+        about = await part.describe()
+        events += about.history_length
+        held += about.raw_description.workflow_execution_info.history_size_bytes
+        last = (await part.fetch_history()).events[-1]
+        run_id = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return events, held
 
 
 async def _at_once(client: Client, count: int) -> dict[str, float]:

@@ -101,7 +101,11 @@ def _chain(size: int, node: dict[str, Any]) -> dict[str, Any]:
 
 def _fan_out(size: int, node: dict[str, Any]) -> dict[str, Any]:
     nodes = {f"n{place}": node for place in range(size)} | {"all": {"merge": "list"}}
-    return {"nodes": nodes, "edges": [f"n{place} -> all" for place in range(size)], "limits": {"parallel": size}}
+    return {
+        "nodes": nodes,
+        "edges": [f"n{place} -> all" for place in range(size)],
+        "limits": {"parallel": min(size, 500)},
+    }
 
 
 def _loop(size: int, node: dict[str, Any]) -> dict[str, Any]:
