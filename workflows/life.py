@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 
-from activities.contracts import Pinned, PinRequest
+from activities.contracts import BLOB, Pinned, PinRequest
 from workflows import heirs
 from workflows.chart import SHELF
 from workflows.closing import given_out
@@ -22,6 +22,7 @@ from workflows.orders import ORDERS, Order, Refused, read
 from workflows.parts import carry_out_part
 from workflows.sizes import LARGEST_ESTATE, size_of
 from workflows.together import ended, to_the_end
+from workflows.values import has_blob
 from workflows.walk import Walk
 
 PINNING = timedelta(seconds=20)
@@ -119,12 +120,12 @@ class Life:
 
     def check(self, name: str, given: Any) -> None:
         """Raises `Refused`; before the plan is known nothing can be said against an order."""
-        order = read(ORDERS[name], given, name)
+        order = _order(name, given)
         if self._run is not None:
             self._run.steering.check(order)
 
     async def ordered(self, name: str, given: Any) -> dict[str, Any]:
-        order = read(ORDERS[name], given, name)
+        order = _order(name, given)
         await workflow.wait_condition(lambda: self._run is not None)
         assert self._run is not None
         return self._run.steering.carry_out(order)
@@ -136,7 +137,9 @@ class Life:
             self._early.append((name, args))
             return
         brought = args[0] if args else None
-        if name in run.awaited_signals:
+        if has_blob(brought):
+            run.steering.note("signal refused", "", f"{name!r} has a field {BLOB!r}")
+        elif name in run.awaited_signals:
             run.steering.signals.setdefault(name, []).append(brought)
         elif name in ORDERS:
             self._order_by_signal(run, name, brought)
@@ -146,7 +149,7 @@ class Life:
     @staticmethod
     def _order_by_signal(run: Interpreter, name: str, brought: Any) -> None:
         try:
-            order: Order = read(ORDERS[name], brought, name)
+            order = _order(name, brought)
             run.steering.carry_out(order)
         except Refused as refused:
             run.steering.note(f"{name} refused", "", refused.message)
@@ -173,6 +176,13 @@ class Life:
 
     def gates(self) -> Any:
         return self._run.steering.gates.as_json() if self._run else []
+
+
+def _order(name: str, given: Any) -> Order:
+    """Raises `Refused`, also where an order could name by its hash what its author may not see."""
+    if has_blob(given):
+        raise Refused(f"{name}: it may not have a field {BLOB!r}: that is how references are marked")
+    return read(ORDERS[name], given, name)
 
 
 def _read(args: list[Any]) -> tuple[Any, Options, dict[str, Any] | None]:

@@ -82,6 +82,7 @@ ORDERS: list[tuple[str, Any, list[str]]] = [
     ("override", {"node": "ok", "action": "explode"}, ["override: action", "'skip'"]),
     ("override", {"node": "sad", "action": "skip"}, ["no node 'sad'", "'said'"]),
     ("override", {"node": "ok", "action": "goto", "to": "said"}, ["no way from 'ok' to 'said'"]),
+    ("override", {"node": "ok", "action": "output", "output": {"$blob": {"sha256": "0"}}}, ["may not have a field"]),
     ("resume", {}, ["the run is not paused"]),
     ("set_mode", {"mode": "wild"}, ["set_mode: mode", "'dry_run'"]),
     ("extend_budget", {"calls": -1}, ["extend_budget: calls"]),
