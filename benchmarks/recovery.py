@@ -7,7 +7,6 @@ run. The time from the kill to the end of the run is to be at most the heartbeat
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import statistics
 import tempfile
@@ -49,7 +48,7 @@ async def _measured(heartbeat: int, rounds: int) -> list[float]:
 
 
 async def _round(address: str, home: Path, heartbeat: int) -> float:
-    settings = {"bundles": json.dumps([str(CASE.bundles)]), "script": str(CASE.scenario)}
+    settings = {"bundles": str(CASE.bundles), "script": str(CASE.scenario)}
     setup = Setup(address, home, settings={**settings, "heartbeat_ms": str(heartbeat * 1000)})
     client = await connect(address)
     # The first is killed when it has the call, so it must be the one that gets it: the second comes when it has.
