@@ -184,6 +184,10 @@ BUDGETS = {"queue": (1.10, 1.05), "local": (1.10, 1.05)}
 
 def report(found: dict[str, Any], beside: dict[str, Any]) -> Iterator[str]:
     """The findings as Markdown, losses and all."""
+    rounds = max(len(case["ours"]) for case in found["cases"].values())
+    measured = f"Medians of {rounds} rounds" if rounds > 1 else "One round"
+    yield f"{measured}, after one that warms up."
+    yield ""
     yield "| case | ours | by hand | ratio | events | by hand | bytes a step | budget |"
     yield "|---|--:|--:|--:|--:|--:|--:|---|"
     for name, case in found["cases"].items():

@@ -10,6 +10,7 @@ from temporalio import workflow
 
 from activities.contracts import Result, ToolCall
 from manifests import plan as plans
+from manifests.failures import RETRYABLE
 from workflows.failures import Failed
 from workflows.walk import Walk
 
@@ -80,8 +81,8 @@ class Undoing:
         while True:
             try:
                 await self._called(deed, number)
-            except Failed:
-                if number == TRIES:
+            except Failed as failure:
+                if number == TRIES or failure.category not in RETRYABLE:
                     raise
                 await workflow.sleep(FIRST_WAIT * 2 ** (number - 1), summary=f"{deed.node}: undo again")
                 number += 1

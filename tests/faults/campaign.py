@@ -122,22 +122,20 @@ class Campaign:
         run = await self._started()
         result = asyncio.create_task(_over(run))
         reached = True
-        for point in filter(None, points):
-            doomed = await self._nest.hatch(setup, "--log", str(log), "--end", point)
-            death = asyncio.create_task(doomed.ended.wait())
-            await asyncio.wait([death, result], return_when=asyncio.FIRST_COMPLETED, timeout=LONGEST)
-            reached = reached and doomed.ended.is_set()
-            death.cancel()
-            await doomed.kill()
-        survivor = await self._nest.hatch(setup, "--log", str(log))
         try:
-            await asyncio.wait_for(result, LONGEST)
-            # The question that follows makes the worker go through the history once more; that is no step of the run.
-            steps = [json.loads(line) for line in log.read_text().splitlines()]
-            end = await Haul(self._client, world(Settings(home=setup.home))).ended(run)
+            for point in filter(None, points):
+                async with self._nest.hatched(setup, "--log", str(log), "--end", point) as doomed:
+                    death = asyncio.create_task(doomed.ended.wait())
+                    await asyncio.wait([death, result], return_when=asyncio.FIRST_COMPLETED, timeout=LONGEST)
+                    reached = reached and doomed.ended.is_set()
+                    death.cancel()
+            async with self._nest.hatched(setup, "--log", str(log)):
+                await asyncio.wait_for(result, LONGEST)
+                # The question that follows makes the worker go through the history once more; that is no step.
+                steps = [json.loads(line) for line in log.read_text().splitlines()]
+                end = await Haul(self._client, world(Settings(home=setup.home))).ended(run)
         finally:
             result.cancel()
-            await survivor.kill()
         return Trial("-".join(points), _story(end, setup.effects), reached, steps)
 
     async def _started(self) -> WorkflowHandle[Any, Any]:
@@ -180,7 +178,9 @@ async def shared_out(work: list[tuple[Campaign, tuple[str, ...]]], lanes: list[C
         finally:
             free.put_nowait(lane)
 
-    return list(await asyncio.gather(*(one(campaign, points) for campaign, points in work)))
+    async with asyncio.TaskGroup() as group:
+        trials = [group.create_task(one(campaign, points)) for campaign, points in work]
+    return [trial.result() for trial in trials]
 
 
 def _story(end: Ended, effects: Path) -> Story:

@@ -21,5 +21,5 @@ async def nest() -> AsyncIterator[Nest]:
 
 @pytest.fixture(scope="session")
 async def ways(temporal: Client) -> list[Client]:
-    """Namespaces to run trials in, side by side."""
+    """Namespaces to run trials in, side by side; no other test has left anything in them."""
     return await lanes(temporal, LANES)

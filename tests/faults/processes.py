@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -58,10 +59,7 @@ class Process:
     """A worker of its own, from its first import to the end of its interpreter."""
 
     def __init__(self, setup: Setup, *argv: str) -> None:
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("HAULAGE_", "TEMPORAL_"))
-        }
-        environment = {**inherited, **setup.environment(), "PYTHONPATH": str(PROJECT)}
+        environment = {**inherited(), **setup.environment()}
         with setup.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [*COMMAND, *argv], cwd=PROJECT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
@@ -103,7 +101,8 @@ class Hatchling:
         self.ended.set()
 
     async def kill(self) -> None:
-        signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has died by itself, and the nest has buried it
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
         await self.ended.wait()
         os.close(self._descriptor)
 
@@ -130,7 +129,16 @@ class Nest:
         self._process.kill()
         await self._process.communicate()
 
-    async def hatch(self, setup: Setup, *argv: str) -> Hatchling:
+    @asynccontextmanager
+    async def hatched(self, setup: Setup, *argv: str) -> AsyncIterator[Hatchling]:
+        """A worker that is killed at the end, whatever comes between."""
+        worker = await self._hatch(setup, *argv)
+        try:
+            yield worker
+        finally:
+            await worker.kill()
+
+    async def _hatch(self, setup: Setup, *argv: str) -> Hatchling:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None

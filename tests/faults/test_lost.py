@@ -40,18 +40,16 @@ async def test_a_call_that_kills_every_worker_is_given_up_as_unavailable(
     ways: list[Client], nest: Nest, tmp_path: Path
 ) -> None:
     own = setup(ways[0], tmp_path, lost_attempts="3")
-    runs = await nest.hatch(own, "--roles", "run")
-    run = await parcel(ways[0])
-    end = asyncio.create_task(Haul(ways[0], world(Settings(home=tmp_path))).ended(run))
     deaths = 0
-    while not end.done():
-        victim = await nest.hatch(own, "--roles", "tools", "--end", "activity:1:before")
-        death = asyncio.create_task(victim.ended.wait())
-        await asyncio.wait([death, end], return_when=asyncio.FIRST_COMPLETED)
-        deaths += victim.ended.is_set()
-        await victim.kill()
-        await death
-    await runs.kill()
+    async with nest.hatched(own, "--roles", "run"):
+        run = await parcel(ways[0])
+        end = asyncio.create_task(Haul(ways[0], world(Settings(home=tmp_path))).ended(run))
+        while not end.done():
+            async with nest.hatched(own, "--roles", "tools", "--end", "activity:1:before") as victim:
+                death = asyncio.create_task(victim.ended.wait())
+                await asyncio.wait([death, end], return_when=asyncio.FIRST_COMPLETED)
+                deaths += victim.ended.is_set()
+            await death
     assert (await end).status == "failed"
     failure = (await end).failure
     assert (failure["category"], failure["node"]) == ("unavailable", "send")
@@ -64,14 +62,12 @@ async def test_a_run_whose_queue_nobody_serves_says_what_it_waits_for(
     ways: list[Client], nest: Nest, tmp_path: Path
 ) -> None:
     own = setup(ways[0], tmp_path)
-    runs = await nest.hatch(own, "--roles", "run")
-    run = await parcel(ways[0])
-    await comes(lambda: _waits(run))
-    assert (await run.query("state"))["nodes"] == {"send": "running"}
-    tools = await nest.hatch(own, "--roles", "tools")
-    assert await run.result() == {"receipt": "R-1"}
-    await runs.kill()
-    await tools.kill()
+    async with nest.hatched(own, "--roles", "run"):
+        run = await parcel(ways[0])
+        await comes(lambda: _waits(run))
+        assert (await run.query("state"))["nodes"] == {"send": "running"}
+        async with nest.hatched(own, "--roles", "tools"):
+            assert await run.result() == {"receipt": "R-1"}
 
 
 async def _waits(run: WorkflowHandle[Any, Any]) -> bool:

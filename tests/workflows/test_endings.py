@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from activities.failing import Failing
-from tests.workflows.stage import gates, node_is, page, stage, until
+from tests.workflows.stage import Stage, gates, node_is, page, stage, until
 
 # Two bookings that can be taken back, then a node of some kind that the run is cancelled at.
 BOOKED = """
@@ -67,14 +67,20 @@ def _shared() -> dict[str, str]:
     return {name: (folder / name).read_text(encoding="utf-8") for name in ("tools.yaml", "agents.yaml", "models.yaml")}
 
 
+async def cancelled_at_work(haul: Stage, tool: str) -> WorkflowHandle[Any, Any]:
+    """A run that is cancelled while a tool works on, and hears of it only when it has ended."""
+    haul.hands.hold(tool, deaf=True)
+    run = await haul.begin()
+    await haul.hands.began(tool)
+    await run.cancel()
+    await haul.hands.was_stopped(tool)
+    haul.hands.let_go(tool)
+    return run
+
+
 async def test_what_ended_before_it_could_be_cancelled_is_taken_back_too(temporal: Client, tmp_path: Path) -> None:
     async with stage(temporal, tmp_path, BOOKED.format(last=LASTS["human"])) as haul:
-        haul.hands.hold("book", deaf=True)
-        run = await haul.begin()
-        await haul.hands.began("book")
-        await run.cancel()
-        await haul.hands.was_stopped("book")
-        haul.hands.let_go("book")
+        run = await cancelled_at_work(haul, "book")
         end = await haul.ended(run)
     assert (end.status, haul.hands.tools) == ("cancelled", ["book", "unbook", "do"])
 
@@ -82,12 +88,7 @@ async def test_what_ended_before_it_could_be_cancelled_is_taken_back_too(tempora
 async def test_a_cancelled_agent_takes_no_further_turn(temporal: Client, tmp_path: Path) -> None:
     asks = {"thinker": [{"calls": [{"tool": "look"}]}, {"json": {"text": "Fine."}}]}
     async with stage(temporal, tmp_path, BOOKED.format(last=LASTS["agent"]), models=asks) as haul:
-        haul.hands.hold("look", deaf=True)
-        run = await haul.begin()
-        await haul.hands.began("look")
-        await run.cancel()
-        await haul.hands.was_stopped("look")
-        haul.hands.let_go("look")
+        run = await cancelled_at_work(haul, "look")
         end = await haul.ended(run)
         budget = await run.query("budget")
     assert end.status == "cancelled"
@@ -118,6 +119,15 @@ async def test_a_cancellation_does_not_stop_what_takes_things_back(temporal: Cli
         end = await haul.ended(run)
     assert (end.status, end.failure["category"]) == ("failed", "tool")
     assert haul.hands.tools == ["book", "book", "look", "unbook", "unbook", "unbook", "do"]
+
+
+async def test_what_cannot_be_taken_back_is_not_tried_again_and_is_told(temporal: Client, tmp_path: Path) -> None:
+    async with stage(temporal, tmp_path, BOOKED.format(last=LASTS["tool"])) as haul:
+        haul.hands.answers["look"] = [Failing("tool", "broken")]
+        haul.hands.answers["unbook"] = [Failing("denied", "too late")]
+        end = await haul.ended(await haul.begin())
+    assert "second could not be undone by unbook: too late" in end.failure["message"]
+    assert haul.hands.tools == ["book", "book", "look", "unbook", "unbook", "do"]
 
 
 # --- failures that something is done about
