@@ -19,6 +19,7 @@ FIELDS_BYTES = 128 * 1024
 LARGEST = 256 * 1024 * 1024
 JSON = "application/json"
 _SHA256 = re.compile("[0-9a-f]{64}")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class BlobStore(Protocol):
@@ -140,7 +141,6 @@ def _copy(source: dict[str, Any], target: dict[str, Any], path: list[str], keepe
 def encoded(value: Any) -> bytes:
     """A value as the bytes of its JSON; raises `Failing` for what is no JSON."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode("utf-8", "surrogatepass")
+        return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise Failing("json_syntax", f"the output is not JSON: {error}") from None

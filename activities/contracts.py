@@ -12,11 +12,19 @@ BLOB = "$blob"
 
 
 class Message(BaseModel):
+    """What is asked: a worker refuses what it does not know, for it may be what makes the request safe."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Usage(Message):
-    """What a call has used; it comes back with every result and with every failure."""
+class Answer(BaseModel):
+    """What comes back: a run reads over what a newer worker tells besides, and so does the replay of an older run."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Usage(Answer):
+    """What a call of a model has used; it comes back with every answer and with every failure."""
 
     tokens_in: int = 0
     tokens_out: int = 0
@@ -36,7 +44,7 @@ class PinRequest(Message):
     is_part: bool = False
 
 
-class Pinned(Message):
+class Pinned(Answer):
     """The plan (or only its hash, when it is large), and what of the worker's set-up a run depends on.
 
     `input` is there when validation changed it, by filling in defaults.
@@ -58,7 +66,7 @@ class Keep(Message):
     keep: list[str] | None = None
 
 
-class Kept(Message):
+class Kept(Answer):
     outputs: list[Json]
 
 
@@ -91,7 +99,7 @@ class ModelCall(Call):
     max_output: int
 
 
-class ToolCalled(Message):
+class ToolCalled(Answer):
     id: str
     tool: str
     arguments: dict[str, Json] = {}
@@ -104,7 +112,7 @@ class ToolResult(Message):
     error: str | None = None
 
 
-class ModelAnswer(Message):
+class ModelAnswer(Answer):
     """An output in contract, or tool calls to make first."""
 
     output: Json = None
@@ -134,9 +142,8 @@ class Emit(Call):
     message: Json = None
 
 
-class Result(Message):
+class Result(Answer):
     output: Json = None
-    usage: Usage = Usage()
 
 
 # --- several local steps in one go
@@ -158,12 +165,12 @@ class Segment(Message):
     steps: list[Step]
 
 
-class Failure(Message):
+class Failure(Answer):
     category: str
     message: str
 
 
-class Done(Message):
+class Done(Answer):
     """What the steps gave, in order; the first that failed ends the segment, and so does the time when it is up."""
 
     outputs: list[Json]
@@ -182,6 +189,6 @@ class Proposal(Message):
     graph: Json
 
 
-class Proposed(Message):
+class Proposed(Answer):
     sha256: str
     name: str

@@ -26,14 +26,15 @@ class Watching(Interceptor):
 
 class _Watched(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        if not activity.info().activity_type.startswith(OURS):
+        info = activity.info()
+        if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
-        beating = _Beating(activity.info().heartbeat_timeout)
+        beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
         try:
-            async with asyncio.timeout(_time()):
+            async with asyncio.timeout(seconds):
                 return await super().execute_activity(input)
         except TimeoutError:
-            raise Failing("timeout", f"it took longer than {_time():g} s") from None
+            raise Failing("timeout", f"it took longer than {seconds:g} s") from None
         except (ApplicationError, CancelledError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -67,9 +68,8 @@ class _Beating:
             self._next.cancel()
 
 
-def _time() -> float | None:
+def _time(info: activity.Info) -> float | None:
     """How long a try may take: its timeout on the server, without the grace."""
-    info = activity.info()
     limit = info.start_to_close_timeout
     if limit is None:
         return None

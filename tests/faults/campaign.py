@@ -80,6 +80,7 @@ class Trial:
     story: Story
     reached: bool
     steps: list[dict[str, str]]
+    events: int
 
     @property
     def points(self) -> list[str]:
@@ -112,6 +113,7 @@ class Campaign:
         return await self.trial("")
 
     async def trial(self, *points: str) -> Trial:
+        """A point is a step of the worker, which ends itself there, or `event:N`, when the history has so many."""
         """A run that loses a worker at each of these points, and ends with one that lives."""
         name = "-".join(points).replace(":", "-").replace("*", "each") or "undisturbed"
         setup = Setup(
@@ -125,18 +127,21 @@ class Campaign:
         try:
             for point in filter(None, points):
                 async with self._nest.hatched(setup, "--log", str(log), "--end", point) as doomed:
-                    death = asyncio.create_task(doomed.ended.wait())
-                    await asyncio.wait([death, result], return_when=asyncio.FIRST_COMPLETED, timeout=LONGEST)
-                    reached = reached and doomed.ended.is_set()
-                    death.cancel()
+                    kind, _, number = point.partition(":")
+                    comes = _has_events(run, int(number)) if kind == "event" else doomed.ended.wait()
+                    moment = asyncio.create_task(comes)
+                    await asyncio.wait([moment, result], return_when=asyncio.FIRST_COMPLETED, timeout=LONGEST)
+                    reached = reached and moment.done()
+                    moment.cancel()
             async with self._nest.hatched(setup, "--log", str(log)):
                 await asyncio.wait_for(result, LONGEST)
                 # The question that follows makes the worker go through the history once more; that is no step.
                 steps = [json.loads(line) for line in log.read_text().splitlines()]
                 end = await Haul(self._client, world(Settings(home=setup.home))).ended(run)
+                events = (await run.describe()).history_length
         finally:
             result.cancel()
-        return Trial("-".join(points), _story(end, setup.effects), reached, steps)
+        return Trial("-".join(points), _story(end, setup.effects), reached, steps, events)
 
     async def _started(self) -> WorkflowHandle[Any, Any]:
         """A run that nobody works on yet, with all its answers given."""
@@ -153,6 +158,12 @@ class Campaign:
 async def _over(run: WorkflowHandle[Any, Any]) -> None:
     with contextlib.suppress(WorkflowFailureError):
         await run.result()
+
+
+async def _has_events(run: WorkflowHandle[Any, Any], number: int) -> None:
+    async for event in run.fetch_history_events(wait_new_event=True):
+        if event.event_id >= number:
+            return
 
 
 async def lanes(client: Client, number: int) -> list[Client]:

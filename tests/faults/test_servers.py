@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import uuid
@@ -25,6 +26,9 @@ from workers.settings import Settings
 
 CASE = CASES["rich-with-happy"]
 SETTINGS = {"bundles": str(CASE.bundles), "script": str(CASE.scenario), "pool": POOLS}
+SLEEP = 30.0
+# What the SDK says when the server does not take what an activity came to.
+REFUSED = "Activity not found on completion"
 PAID = {"booked": "B-1", "sent": ["R-1", "R-1"]}
 
 
@@ -118,7 +122,9 @@ async def test_a_worker_that_wakes_up_too_late_is_not_listened_to(server: Embedd
         await comes(lambda: at_work(run, "tools.call", tries=2))
         async with Process(setup, "--roles", "tools", "--slow", "0.05") as other:
             await comes(lambda: keys_of(setup.effects))
+            await asyncio.sleep(SLEEP)
             zombie.send(signal.SIGCONT)
+            await comes(lambda: REFUSED in setup.output.read_text(), zombie)
             end = await told(client, setup.home, run)
             assert zombie.runs
             assert other.runs
