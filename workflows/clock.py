@@ -25,8 +25,9 @@ class Clock:
         self._waits += change
 
     def works(self, change: int) -> None:
-        """One more, or one less, works."""
-        self._tick()
+        """One more, or one less, works; while others do, that changes nothing."""
+        if not (self._works and self._works + change):
+            self._tick()
         self._works += change
 
     def _tick(self) -> None:
