@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -16,9 +16,14 @@ def misfit(schema: Mapping[str, Any], value: Any) -> str:
     validator = _VALIDATORS.of(schema)
     if validator.is_valid(value):
         return ""
-    found = next(iter(validator.iter_errors(value)))
+    found = next(misfits(schema, value))
     where = ".".join(str(step) for step in found.instance_path)
     return f"{where}: {found.message}" if where else str(found.message)
+
+
+def misfits(schema: Mapping[str, Any], value: Any) -> Iterator[jsonschema_rs.ValidationError]:
+    """Everything that is wrong with a value, as the validator has it."""
+    return iter(_VALIDATORS.of(schema).iter_errors(value))
 
 
 def completed(schema: Mapping[str, Any], value: Any) -> Any:

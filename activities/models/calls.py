@@ -10,6 +10,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from temporalio import activity
 
+from activities.answers.reading import Unreadable, fitted, read
 from activities.blobs import Keeper, encoded
 from activities.contracts import ModelAnswer, ModelCall, ToolCalled, Usage
 from activities.failing import Failing
@@ -18,7 +19,6 @@ from activities.plans import Plans
 from activities.script import Script
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec
-from manifests.values import completed, in_form, misfit, out_of_range
 
 
 class ModelActivities:
@@ -74,23 +74,14 @@ class ModelActivities:
 
 
 def _fitting(agent: AgentSpec, answer: dict[str, Any], usage: Usage) -> Any:
-    """The answer as its schema has it; raises `Failing` with what was used all the same."""
-    output = answer["json"] if "json" in answer else _read(agent, answer["text"], usage)
-    output = completed(agent.output, output)
-    wrong = misfit(agent.output, output) or out_of_range(output)
-    if wrong:
-        raise Failing("json_major", f"the answer does not fit its schema: {wrong}", usage=usage)
-    return in_form(agent.output, output)
-
-
-def _read(agent: AgentSpec, text: str, usage: Usage) -> Any:
-    """An agent that states no schema answers in plain text."""
-    if agent.output == ANSWER:
-        return {"text": text}
+    """The answer as its schema has it, plain text if it has none; raises `Failing` with what was used all the same."""
+    if "json" not in answer and agent.output == ANSWER:
+        return {"text": answer["text"]}
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise Failing("json_syntax", f"the answer is not JSON: {error}", usage=usage) from None
+        found = fitted(answer["json"], agent.output) if "json" in answer else read(answer["text"], agent.output)
+    except Unreadable as error:
+        raise Failing(error.category, error.message, usage=usage) from None
+    return found.value
 
 
 def _tokens(value: Any) -> int:
