@@ -42,11 +42,12 @@ demo: setup ## check and draw the shipped bundles, explain one, and run it
 	@echo "The graphs are in $(GRAPHS)."
 	@$(HAUL) run manifests/catalog/hello --input name="ada lovelace" --alone --home .haulage/demo
 
-bench: setup ## measure; WHAT="compile runs recovery" says what
+bench: setup ## measure; WHAT="compile runs recovery answers" says what
 	@$(RUN)python -m benchmarks $(WHAT)
 
-bench-peers: ## install LangGraph and DBOS, each in an environment of its own, for `make bench` to measure beside ours
-	@for peer in "langgraph langgraph langgraph-checkpoint-sqlite" "dbos dbos"; do set -- $$peer; \
+bench-peers: ## install what `make bench` measures beside ours, each in an environment of its own
+	@for peer in "langgraph langgraph langgraph-checkpoint-sqlite" "dbos dbos" \
+			"answers json-repair fast-json-repair"; do set -- $$peer; \
 		test -x .haulage/peers/$$1/bin/python || { "$(PYTHON)" -m venv .haulage/peers/$$1 && \
 		name=$$1 && shift && .haulage/peers/$$name/bin/pip install -q --disable-pip-version-check "$$@"; } || exit 1; done
 

