@@ -24,10 +24,16 @@ class Answer(BaseModel):
 
 
 class Usage(Answer):
-    """What a call of a model has used; it comes back with every answer and with every failure."""
+    """What a call of a model has used; it comes back with every answer and with every failure.
+
+    `cached` is the part of `tokens_in` that the provider knew from before, `reasoning` that of `tokens_out` which is
+    not in the answer.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
+    cached: int = 0
+    reasoning: int = 0
     usd: str = "0"
 
 

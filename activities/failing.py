@@ -15,6 +15,8 @@ class Failing(ApplicationError):
     def __init__(
         self, category: str, message: str, *, retry_after_ms: int | None = None, usage: Usage | None = None
     ) -> None:
+        self.retry_after_ms = retry_after_ms
+        self.usage = usage
         facts: dict[str, Any] = {}
         if retry_after_ms is not None:
             facts["retry_after_ms"] = retry_after_ms

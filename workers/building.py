@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,8 @@ from activities.blobs import BlobStore, Keeper
 from activities.blobs_at import blobs_at
 from activities.memory import MemoryActivities
 from activities.models.calls import ModelActivities
+from activities.models.endpoints import Endpoints
+from activities.models.secrets import Secrets
 from activities.plans import PlanActivities, Plans
 from activities.plugins import PluginActivities
 from activities.script import Effects, Script
@@ -49,11 +52,13 @@ class World:
     plans: Plans
     keeper: Keeper
     script: Script | None
+    endpoints: Endpoints
 
 
 def world(settings: Settings) -> World:
     blobs = blobs_at(settings.blobs, settings.home)
-    return World(settings, blobs, Plans(blobs, list(settings.bundles)), Keeper(blobs), _script(settings))
+    plans, endpoints = Plans(blobs, list(settings.bundles)), Endpoints(Secrets(os.environ, settings.secrets))
+    return World(settings, blobs, plans, Keeper(blobs), _script(settings), endpoints)
 
 
 def _script(settings: Settings) -> Script | None:
@@ -135,7 +140,7 @@ def activities_of(role: Role, shared: World) -> list[Callable[..., Any]]:
         case "run":
             return []
         case "models":
-            return [ModelActivities(shared.plans, shared.keeper, shared.script).call]
+            return [ModelActivities(shared.plans, shared.keeper, shared.script, shared.endpoints).call]
         case "tools":
             tools = ToolActivities(shared.plans, shared.keeper, shared.script)
             return [tools.call, PluginActivities(shared.plans, shared.script).emit]

@@ -33,4 +33,5 @@ class Settings(BaseSettings):
     deployment: str | None = Field(None, description="Name of the worker deployment; runs are pinned to its version.")
     script: Path | None = Field(None, description="A scenario that answers for models, tools and memories.")
     effects: Path | None = Field(None, description="Where a script writes down what it did.")
+    secrets: Path | None = Field(None, description="A file of secrets that are not in the environment, mode 600.")
     health: str | None = Field(None, description="Address for health checks, as `host:port`.")

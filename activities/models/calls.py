@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
@@ -12,52 +14,62 @@ from temporalio import activity
 
 from activities.answers.reading import Unreadable, fitted, read
 from activities.blobs import Keeper, encoded
-from activities.contracts import ModelAnswer, ModelCall, ToolCalled, Usage
+from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult, Usage
 from activities.failing import Failing
+from activities.models.endpoints import Endpoints
+from activities.models.hearing import about
+from activities.models.prices import priced
+from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
 from activities.plans import Plans
 from activities.script import Script
 from manifests.contracts import ANSWER
-from manifests.plan import AgentSpec, ModelSpec
+from manifests.plan import AgentSpec, Plan, ToolSpec
+
+# Seconds from one word about an answer that comes in to the next.
+TOLD_EVERY = 1.0
 
 
 class ModelActivities:
-    def __init__(self, plans: Plans, keeper: Keeper, script: Script | None) -> None:
+    def __init__(self, plans: Plans, keeper: Keeper, script: Script | None, endpoints: Endpoints) -> None:
         self._plans = plans
         self._keeper = keeper
         self._script = script
+        self._endpoints = endpoints
         self._jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
-        return await asyncio.to_thread(self._called, request)
+        plan, messages = await asyncio.to_thread(self._asked, request)
+        if self._script is not None or plan.models[request.model].provider == "scripted":
+            heard, answer = await asyncio.to_thread(self._scripted, request, plan, messages)
+        else:
+            heard = await self._heard(request, plan, messages)
+            answer = {"text": heard.text}
+        return await asyncio.to_thread(self._answered, request, plan.agents[request.agent], messages, heard, answer)
 
-    def _called(self, request: ModelCall) -> ModelAnswer:
+    def _asked(self, request: ModelCall) -> tuple[Plan, list[Message]]:
         plan = self._plans.by_hash(request.plan)
-        agent, model = plan.agents[request.agent], plan.models[request.model]
-        messages = self._messages(request, agent)
-        answer = self._answer(request, agent, model)
-        usage = Usage(tokens_in=_tokens(messages), tokens_out=_tokens(answer))
-        messages.append({"role": "assistant", "content": answer})
-        transcript = self._keeper.blobs.put(encoded(messages))
-        if "calls" in answer:
-            calls = [
-                ToolCalled(id=f"call-{place}", tool=each["tool"], arguments=each.get("with") or {})
-                for place, each in enumerate(answer["calls"])
-            ]
-            return ModelAnswer(calls=calls, transcript=transcript, usage=usage)
-        output = _fitting(agent, answer, usage)
-        return ModelAnswer(output=self._keeper.taken_in(output, request.keep), transcript=transcript, usage=usage)
+        messages = self._messages(request, plan.agents[request.agent])
+        try:
+            "".join(each.text for each in messages).encode()
+        except UnicodeEncodeError:
+            raise Failing("input", "what the agent is told holds half a character, which is no Unicode") from None
+        return plan, messages
 
-    def _messages(self, request: ModelCall, agent: AgentSpec) -> list[dict[str, Any]]:
+    def _messages(self, request: ModelCall, agent: AgentSpec) -> list[Message]:
         """The conversation so far, and what is new in it."""
         if request.transcript is not None:
-            messages: list[dict[str, Any]] = json.loads(self._keeper.blobs.get(request.transcript))
+            messages = [Message.of(each) for each in json.loads(self._keeper.blobs.get(request.transcript))]
         else:
-            messages = [{"role": "user", "content": self._prompt(agent, request.variables)}]
-        messages += [{"role": "tool", **self._keeper.brought_back(each.model_dump())} for each in request.results]
-        messages += [{"role": "user", **letter} for letter in request.messages]
+            messages = [Message("user", self._prompt(agent, request.variables))]
+        messages += [self._result(each) for each in request.results]
+        messages += [Message("user", _text(letter["text"]), by=letter["from"]) for letter in request.messages]
         return messages
+
+    def _result(self, result: ToolResult) -> Message:
+        text = _text(self._keeper.brought_back(result.output)) if result.error is None else result.error
+        return Message("tool", text, id=result.id, tool=result.tool, failed=result.error is not None)
 
     def _prompt(self, agent: AgentSpec, variables: dict[str, Any]) -> str:
         try:
@@ -65,25 +77,99 @@ class ModelActivities:
         except TemplateError as error:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 
-    def _answer(self, request: ModelCall, agent: AgentSpec, model: ModelSpec) -> dict[str, Any]:
+    async def _heard(self, request: ModelCall, plan: Plan, messages: list[Message]) -> Heard:
+        """The answer of a provider, or a `Failing`, with what it costs; the model stops when this is cancelled."""
+        agent, model = plan.agents[request.agent], plan.models[request.model]
+        ask = Ask(
+            model=model.model,
+            messages=tuple(messages),
+            max_output=request.max_output,
+            context=model.context,
+            tools=tuple(_offered(name, plan.tools[name]) for name in agent.tools),
+            schema=None if agent.output == ANSWER else agent.output,
+            temperature=agent.temperature,
+        )
+        provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
+        try:
+            heard = await provider.answer(ask, _progress())
+        except Failing as failing:
+            usage = failing.usage and priced(model, failing.usage)
+            after = failing.retry_after_ms
+            raise Failing(failing.type or "engine", failing.message, retry_after_ms=after, usage=usage) from None
+        return Heard(heard.text, heard.calls, priced(model, heard.usage), heard.model, heard.finish)
+
+    def _scripted(self, request: ModelCall, plan: Plan, messages: list[Message]) -> tuple[Heard, dict[str, Any]]:
+        """What the script says, or the least that fits the schema; it costs nothing."""
         if self._script is not None:
-            return self._script.model(request, request.agent)
-        if model.provider == "scripted":
-            return {"json": least(agent.output)}
-        raise Failing("engine", f"the provider {model.provider!r} of {request.model!r} is not on this worker yet")
+            answer = self._script.model(request, request.agent)
+        else:
+            answer = {"json": least(plan.agents[request.agent].output)}
+        calls = tuple(
+            ToolCalled(id=f"call-{place}", tool=each["tool"], arguments=each.get("with") or {})
+            for place, each in enumerate(answer.get("calls", ()))
+        )
+        said = sum(len(each.text) for each in messages)
+        usage = Usage(tokens_in=about(said), tokens_out=about(len(json.dumps(answer))))
+        text = "" if calls else _text(answer["json"] if "json" in answer else answer["text"])
+        return Heard(text, calls, usage, plan.models[request.model].model, "stop"), answer
+
+    def _answered(
+        self, request: ModelCall, agent: AgentSpec, messages: list[Message], heard: Heard, answer: dict[str, Any]
+    ) -> ModelAnswer:
+        said = [*messages, Message("assistant", heard.text, calls=heard.calls)]
+        transcript = self._keeper.blobs.put(encoded([each.as_json() for each in said]))
+        if heard.calls:
+            return ModelAnswer(calls=list(heard.calls), transcript=transcript, usage=heard.usage)
+        output = _fitting(agent, answer, heard)
+        return ModelAnswer(output=self._keeper.taken_in(output, request.keep), transcript=transcript, usage=heard.usage)
 
 
-def _fitting(agent: AgentSpec, answer: dict[str, Any], usage: Usage) -> Any:
-    """The answer as its schema has it, plain text if it has none; raises `Failing` with what was used all the same."""
+def _offered(name: str, tool: ToolSpec) -> Tool:
+    """A tool as a model sees it: the key of a call is not the model's to choose."""
+    schema, key = dict(tool.input), tool.idempotency_key
+    if key is not None:
+        schema["properties"] = {each: below for each, below in schema.get("properties", {}).items() if each != key}
+        schema["required"] = [each for each in schema.get("required", ()) if each != key]
+    return Tool(name, tool.description or "", schema)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else encoded(value).decode("utf-8", "replace")
+
+
+def _progress() -> Callable[[str], None]:
+    """Tells with a sign of life how many characters have come."""
+    heard, told = 0, time.monotonic()
+
+    def on_text(piece: str) -> None:
+        nonlocal heard, told
+        heard += len(piece)
+        if time.monotonic() - told >= TOLD_EVERY:
+            told = time.monotonic()
+            activity.heartbeat(heard)
+
+    return on_text
+
+
+def _fitting(agent: AgentSpec, answer: dict[str, Any], heard: Heard) -> Any:
+    """The answer as its schema has it, plain text if it has none; raises `Failing` with what was used all the same.
+
+    Half an answer is none, however well it reads.
+    """
+    is_cut = heard.finish == "length"
     if "json" not in answer and agent.output == ANSWER:
+        if is_cut:
+            raise _cut(agent, heard)
         return {"text": answer["text"]}
     try:
         found = fitted(answer["json"], agent.output) if "json" in answer else read(answer["text"], agent.output)
     except Unreadable as error:
-        raise Failing(error.category, error.message, usage=usage) from None
+        raise _cut(agent, heard) if is_cut else Failing(error.category, error.message, usage=heard.usage) from None
+    if is_cut and found.rung != "strict":
+        raise _cut(agent, heard)
     return found.value
 
 
-def _tokens(value: Any) -> int:
-    """About four characters to a token; providers count for themselves."""
-    return len(json.dumps(value)) // 4 + 1
+def _cut(agent: AgentSpec, heard: Heard) -> Failing:
+    said = f"{heard.model} was cut off at {heard.usage.tokens_out:,} tokens: a max_output above {agent.max_output:,}"
+    return Failing("context", f"{said} gives it more room", usage=heard.usage)

@@ -1,0 +1,126 @@
+"""OpenAI's chat completions, and the many servers that speak them too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import openai
+
+from activities.models.dialect import Dialect, is_strict
+from activities.models.hearing import Hearing
+from activities.models.protocol import READ_S, Ask, Heard, Message, functions
+from activities.models.trouble import told
+from activities.models.wire import client, reading
+
+_FINISH: Any = {"length": "length", "content_filter": "refusal"}
+
+
+class OpenAiChat:
+    """`compatible` is any server but OpenAI's own (vLLM, SGLang, llama.cpp, TGI): each has a part of the protocol."""
+
+    def __init__(self, address: str, key: str | None, *, compatible: bool = False, read_s: float = READ_S) -> None:
+        self._http = client("text/event-stream", read_s=read_s)
+        self._sdk = openai.AsyncOpenAI(
+            base_url=address, api_key=key or "none", http_client=self._http, max_retries=0, timeout=self._http.timeout
+        )
+        self._key = key
+        self._compatible = compatible
+        self._where = f"{'openai_compatible' if compatible else 'openai'} at {self._sdk.base_url.host}"
+        self._dialect = Dialect("response_format", "temperature")
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
+        hearing = Hearing(self._where, ask, on_text)
+        with told(hearing, self._key):
+            while not await self._listened(ask, hearing):
+                pass
+        return hearing.heard()
+
+    async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
+        """Whether the server took the request; if not, it will take the next one better."""
+        request = self._request(ask)
+        try:
+            stream: Any = await self._sdk.chat.completions.create(**request)
+        except openai.APIStatusError as error:
+            if self._dialect.learns(ask, request, error.response):
+                return False
+            raise
+        async with stream:
+            with reading():
+                async for chunk in stream:
+                    _take(chunk, hearing)
+        return True
+
+    def _request(self, ask: Ask) -> dict[str, Any]:
+        without = self._dialect.without(ask)
+        # A schema that is enforced keeps most servers from calling tools; OpenAI's own does both.
+        if (self._compatible and ask.tools) or "response_format" in without:
+            ask = ask.in_words()
+        request: dict[str, Any] = {
+            "model": ask.model,
+            "messages": [_message(each) for each in ask.messages],
+            "max_tokens" if self._compatible else "max_completion_tokens": ask.max_output,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if ask.temperature is not None and "temperature" not in without:
+            request["temperature"] = ask.temperature
+        if ask.tools:
+            request["tools"] = functions(ask)
+        if ask.schema is not None:
+            form = {"name": "answer", "schema": ask.schema, "strict": is_strict(ask.schema)}
+            request["response_format"] = {"type": "json_schema", "json_schema": form}
+        return request
+
+
+def _message(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": message.role, "content": message.spoken}
+    if message.role == "tool":
+        said["tool_call_id"] = message.id
+    if message.calls:
+        said["tool_calls"] = [
+            {
+                "id": each.id,
+                "type": "function",
+                "function": {"name": each.tool, "arguments": json.dumps(each.arguments, ensure_ascii=False)},
+            }
+            for each in message.calls
+        ]
+    return said
+
+
+def _take(chunk: Any, hearing: Hearing) -> None:
+    hearing.began = True
+    if isinstance(chunk.model, str) and chunk.model:
+        hearing.model = chunk.model
+    for choice in chunk.choices or ():
+        if choice.delta is not None:
+            _take_delta(choice.delta, hearing)
+        if choice.finish_reason:
+            hearing.finish = hearing.finish or _FINISH.get(choice.finish_reason, "stop")
+    if chunk.usage:
+        of_in, of_out = chunk.usage.prompt_tokens_details, chunk.usage.completion_tokens_details
+        hearing.count(
+            tokens_in=chunk.usage.prompt_tokens,
+            tokens_out=chunk.usage.completion_tokens,
+            cached=of_in and of_in.cached_tokens,
+            reasoning=of_out and of_out.reasoning_tokens,
+        )
+
+
+def _take_delta(delta: Any, hearing: Hearing) -> None:
+    if delta.content:
+        hearing.add(delta.content)
+    if delta.refusal:
+        # It ends like any other answer.
+        hearing.add(delta.refusal)
+        hearing.finish = "refusal"
+    for piece in delta.tool_calls or ():
+        asked = piece.function
+        hearing.call(
+            piece.index if isinstance(piece.index, int) else 0, piece.id or "", asked.name or "", asked.arguments or ""
+        )
