@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from activities.contracts import BLOB
 from activities.failing import Failing
+from manifests.values import DEEPEST, too_deep
 
 # An output above this travels as a reference; what expressions read of it stays with it, up to a limit of its own.
 INLINE_BYTES = 16 * 1024
@@ -75,6 +76,8 @@ class Keeper:
         """What the world gave, put away where it is large; raises `Failing` for what looks like a reference."""
         if is_forged(output):
             raise Failing("json_major", f"an output may not have a field {BLOB!r}: that is how references are marked")
+        if too_deep(output):
+            raise Failing("json_syntax", f"the output is nested deeper than {DEEPEST} levels")
         return self.put_away(output, keep)
 
     def put_away(self, output: Any, keep: list[str] | None, above: int = INLINE_BYTES) -> Any:

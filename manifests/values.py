@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema_rs
 
 _INT64 = 2**63
+# JSON is read to 200 levels, and on its way through a run a value is wrapped a few times.
+DEEPEST = 100
 
 
 def misfit(schema: Mapping[str, Any], value: Any) -> str:
@@ -55,6 +57,21 @@ def in_form(schema: Mapping[str, Any], value: Any) -> Any:
     if isinstance(value, list) and isinstance(items, dict):
         return [in_form(items, below) for below in value]
     return value
+
+
+def too_deep(value: Any) -> bool:
+    """Whether lists and objects stand in each other at more than so many levels."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            below
+            for each in level
+            if isinstance(each, dict | list)
+            for below in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def out_of_range(value: Any) -> str:

@@ -199,7 +199,8 @@ class Calls:
 
     def _time(self, node: plans.Node) -> int:
         own = node.timeout_ms or 60_000
-        left = self._run.clock.left_ms()
+        # What is taken back, and what `finally` does, is not refused for want of time either.
+        left = None if self._run.ledger.open_handed else self._run.clock.left_ms()
         if left is not None and left <= 0:
             raise Failed("budget", "the time of the run is spent")
         return own if left is None else max(1, min(own, left))

@@ -43,7 +43,7 @@ async def part_of(run: Interpreter, walk: Walk, node: plans.Map, start: int, ite
     assert node.partition is not None
     scope = walk.scope_of(node.id)
     names = {name: scope[name] for name in run.chart.words(node.path) if name in scope}
-    for name in ("input", "run", "error"):
+    for name in ("input", "run"):
         names.pop(name, None)
     part = {"node": node.path, "key": walk.key, "offset": start, "items": items, "names": names}
     id = f"{_id(node, walk.below(start))}+{len(items)}"

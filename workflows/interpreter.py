@@ -267,10 +267,14 @@ class Interpreter:
     # --- handing on
 
     def must_hand_on(self) -> bool:
-        """The history gets long: nothing new is started, so that the run can go on as a new one."""
+        """The history gets long: nothing new is started, so that the run can go on as a new one.
+
+        A paused run stays where it is while it can: its heir would not open its gates again before it is resumed.
+        """
         if self.ending or not self._info.is_continue_as_new_suggested():
             return False
-        return self._info.get_current_history_length() >= self._stays_for
+        length = self._info.get_current_history_length()
+        return length >= (LAST_EVENTS if self.steering.paused else self._stays_for)
 
     def stay(self) -> None:
         """What an heir would be given is too much: the run goes on here for as long again, if its history has room."""

@@ -11,9 +11,12 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.contracts import BLOB, Pinned, PinRequest
+from manifests.values import DEEPEST, too_deep
 from workflows import heirs
+from workflows.budget import Spent
+from workflows.calls import go_on
 from workflows.chart import SHELF
-from workflows.closing import given_out
+from workflows.closing import deeds_given_out, given_out
 from workflows.details import details, mermaid
 from workflows.failures import Failed, understood
 from workflows.interpreter import Interpreter
@@ -26,17 +29,20 @@ from workflows.values import has_blob
 from workflows.walk import Walk
 
 PINNING = timedelta(seconds=20)
+# What could not be undone is said of so many deeds; a failure has to fit into one message.
+MOST_LEFT = 20
 
 
 class Life:
     def __init__(self) -> None:
         self._run: Interpreter | None = None
-        self._early: list[tuple[str, list[Any]]] = []
+        self._early: list[tuple[str, list[Any]]] | None = []
 
     async def run(self, args: list[Any]) -> Any:
         """The output of the run; raises what Temporal shows as its failure."""
         given, options, saved = _read(args)
-        pinned = await _pinned(given, options)
+        # An heir has deeds to take back: it is told that it is cancelled once it knows of them.
+        pinned = await (_pinned(given, options) if saved is None else to_the_end(_pinned(given, options)))
         plan = SHELF.plan(pinned.sha256, pinned.plan)
         given = given if pinned.input is None else pinned.input
         try:
@@ -46,20 +52,30 @@ class Life:
         if saved is not None:
             heirs.take_up(run, saved)
         run.board.attributes = pinned.search_attributes
-        early, self._early = self._early, []
-        for name, brought in early:
-            self.signalled(name, brought)
+        if saved is None:
+            self._listen_to_early()
         run.board.attributes_changed()
         return await self._lived(run)
 
+    def _listen_to_early(self) -> None:
+        early, self._early = self._early, None
+        for name, brought in early or ():
+            self.signalled(name, brought)
+
     async def _lived(self, run: Interpreter) -> Any:
         try:
+            go_on()
             output = await given_out(run, await self._worked(run))
+            await deeds_given_out(run)
         except Failed as failure:
             await to_the_end(self._ended(run, "failed", failure))
             raise failure.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
         except asyncio.CancelledError:
-            await to_the_end(self._ended(run, "cancelled", Failed("cancelled", "the run was cancelled")))
+            cancelled = Failed("cancelled", "the run was cancelled")
+            await to_the_end(self._ended(run, "cancelled", cancelled))
+            if run.options.is_child and run.ledger.spent != Spent():
+                # A cancellation has no details, and the parent must know what was spent.
+                raise cancelled.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
             raise
         await to_the_end(self._ended(run, "completed", None))
         if not run.options.is_child:
@@ -72,6 +88,10 @@ class Life:
         part = run.options.part
         work = asyncio.create_task(run.carry_out(run.main) if part is None else carry_out_part(run, part))
         try:
+            if self._early is not None:
+                # What an heir is told is about gates and nodes, which are open again only once it has begun.
+                await workflow.wait_condition(lambda: True)
+                self._listen_to_early()
             while not await self._quiet(run, work):
                 estate = [run.input, heirs.options_for(run), heirs.estate_of(run)]
                 if size_of(estate) <= LARGEST_ESTATE:
@@ -92,13 +112,15 @@ class Life:
 
     async def _ended(self, run: Interpreter, how: str, failure: Failed | None) -> None:
         """What happens at every exit; a failure of `finally` is the run's unless it has one already."""
+        self._listen_to_early()
         run.ledger.open_handed = True
         run.ending, run.steering.paused = True, False
         run.board.stage = "undoing" if failure else "finishing"
         if failure is not None:
             left = await run.undoing.all()
             if left:
-                failure.message += "; " + "; ".join(left)
+                more = f"; and {len(left) - MOST_LEFT} more could not be undone" if len(left) > MOST_LEFT else ""
+                failure.message += "; " + "; ".join(left[:MOST_LEFT]) + more
         error = failure.as_error() if failure else {}
         if run.chart.final is not None and run.options.part is None:
             await self._finally(run, error, failure)
@@ -113,6 +135,8 @@ class Life:
             await run.carry_out(Walk(run.chart.final, scope, {}))
         except Failed as second:
             if failure is None:
+                run.board.stage = "failed"
+                run.board.attributes_changed()
                 raise second.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
             failure.message += f"; and finally {second.node}: {second.message}"
 
@@ -126,18 +150,20 @@ class Life:
 
     async def ordered(self, name: str, given: Any) -> dict[str, Any]:
         order = _order(name, given)
-        await workflow.wait_condition(lambda: self._run is not None)
+        await workflow.wait_condition(lambda: self._early is None)
         assert self._run is not None
         return self._run.steering.carry_out(order)
 
     def signalled(self, name: str, args: list[Any]) -> None:
         """A signal that a node waits for, or an order; what is neither is noted, for a signal cannot be refused."""
         run = self._run
-        if run is None:
-            self._early.append((name, args))
+        if self._early is not None or run is None:
+            self._early = [*(self._early or ()), (name, args)]
             return
         brought = args[0] if args else None
-        if has_blob(brought):
+        if isinstance(brought, Refused):
+            run.steering.note("signal refused", "", f"{name!r}: {brought.message}")
+        elif has_blob(brought):
             run.steering.note("signal refused", "", f"{name!r} has a field {BLOB!r}")
         elif name in run.awaited_signals:
             run.steering.signals.setdefault(name, []).append(brought)
@@ -180,6 +206,8 @@ class Life:
 
 def _order(name: str, given: Any) -> Order:
     """Raises `Refused`, also where an order could name by its hash what its author may not see."""
+    if too_deep(given):
+        raise Refused(f"{name}: it is nested deeper than {DEEPEST} levels")
     if has_blob(given):
         raise Refused(f"{name}: it may not have a field {BLOB!r}: that is how references are marked")
     return read(ORDERS[name], given, name)
@@ -191,7 +219,17 @@ def _read(args: list[Any]) -> tuple[Any, Options, dict[str, Any] | None]:
     if len(args) > (3 if workflow.info().continued_run_id else 2):
         raise ApplicationError("a run takes its input and its options", type="input", non_retryable=True)
     given, said, saved = [*args, None, None, None][:3]
-    return given, read(Options, said, "options"), saved
+    options = read(Options, said, "options")
+    if workflow.info().parent is None and not workflow.info().continued_run_id:
+        _refuse_what_is_for_children(options)
+    return given, options, saved
+
+
+def _refuse_what_is_for_children(options: Options) -> None:
+    if options.part is not None or options.is_child:
+        raise Refused("options: `part` and `is_child` are what a run says to the child runs that it starts")
+    if has_blob([order.model_dump() for order in options.overrides]):
+        raise Refused(f"options: overrides may not have a field {BLOB!r}: that is how references are marked")
 
 
 async def _pinned(given: Any, options: Options) -> Pinned:

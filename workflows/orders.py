@@ -12,6 +12,10 @@ from manifests.plan import Node
 Mode = Literal["normal", "analysis_only", "dry_run"]
 
 
+# Of anything that is counted.
+MOST = 10**15
+
+
 class Order(BaseModel):
     """Everybody who asks may say who they are and why."""
 
@@ -60,10 +64,10 @@ class SetMode(Order):
 
 
 class ExtendBudget(Order):
-    calls: int = Field(0, ge=0, description="More calls.")
-    tokens: int = Field(0, ge=0, description="More tokens.")
-    usd: str = Field("0", pattern=r"^\d+(\.\d+)?$", description="More dollars.")
-    time_ms: int = Field(0, ge=0, description="More milliseconds.")
+    calls: int = Field(0, ge=0, le=MOST, description="More calls.")
+    tokens: int = Field(0, ge=0, le=MOST, description="More tokens.")
+    usd: str = Field("0", pattern=r"^[0-9]{1,15}(\.[0-9]{1,12})?$", description="More dollars.")
+    time_ms: int = Field(0, ge=0, le=MOST, description="More milliseconds.")
 
 
 class Say(Order):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 async def carry_out_part(run: Interpreter, part: Part) -> list[dict[str, Any]]:
     """What became of each item, in their order; raises `Failed`."""
-    node = next((each for each in run.plan.graph.walk() if each.path == part.node), None)
+    graphs = [graph for graph in (run.plan.graph, run.plan.final) if graph is not None]
+    node = next((each for graph in graphs for each in graph.walk() if each.path == part.node), None)
     if not isinstance(node, plans.Map):
         raise Failed("engine", f"there is no map {part.node!r} in the plan")
-    ground = run.chart.bodies[part.node.rsplit("/", 1)[0]] if "/" in part.node else run.chart.main
-    walk = Walk(ground, run.root_scope(), part.names, part.key)
+    walk = Walk(run.ground_of(node), run.root_scope(), part.names, part.key)
     return await work_on(run, walk, node, part.items, part.offset, run.part_state)

@@ -27,4 +27,6 @@ def chosen(plan: Plan, values: Values, scope: Mapping[str, Any], asked_for: str 
 
 def _score(pipeline: Pipeline, values: Values, scope: Mapping[str, Any]) -> float:
     score = values.evaluate(pipeline.score, scope) if isinstance(pipeline.score, str) else pipeline.score
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise Failed("input", f"the score of the pipeline {pipeline.name!r} is {str(score)[:80]!r}, not a number")
     return float(score)

@@ -9,7 +9,9 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from manifests.values import DEEPEST, too_deep
     from workflows.life import Life
+    from workflows.orders import Refused
 
 
 @workflow.defn(dynamic=True)
@@ -89,7 +91,11 @@ class ManifestRun:
 
     @workflow.signal(dynamic=True)
     def signalled(self, name: str, args: Sequence[RawValue]) -> None:
-        self._life.signalled(name, _plain(args))
+        try:
+            brought = _plain(args)
+        except Refused as refused:
+            brought = [refused]
+        self._life.signalled(name, brought)
 
     # --- looking
 
@@ -122,5 +128,15 @@ class ManifestRun:
 
 
 def _plain(args: Sequence[RawValue]) -> list[Any]:
+    """What somebody sent, as JSON; raises `Refused`, for any other error would have the task tried again for ever."""
     converter = workflow.payload_converter()
-    return [converter.from_payload(arg.payload, Any) for arg in args]
+    try:
+        values = [converter.from_payload(arg.payload, Any) for arg in args]
+    except Exception as error:
+        raise Refused(f"a payload cannot be read as JSON: {' '.join(str(error).split())[:200]}") from None
+    for value in values:
+        if not isinstance(value, dict | list | str | int | float | None):
+            raise Refused(f"a payload is {type(value).__name__}, not JSON")
+        if too_deep(value):
+            raise Refused(f"a payload is nested deeper than {DEEPEST} levels")
+    return values

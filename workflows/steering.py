@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,9 @@ class Steering:
         if wrong:
             raise Refused(wrong)
         walk = self._walk_at(self._place(node, order))
-        if walk is not None and walk.cursor.state.get(node.id) not in ("waiting", "running"):
+        if walk is not None and node.id not in walk.cursor.state:
+            raise Refused(f"{order.node!r} is left out by the pipeline of this run")
+        if walk is not None and walk.cursor.state[node.id] not in ("waiting", "running"):
             raise Refused(f"{order.node!r} is {walk.cursor.state[node.id]} already")
         return node
 
@@ -246,7 +249,9 @@ class Steering:
         self.gates.load(data["gates"])
         self._waiting.clear()
         for order in data["waiting"]:
-            self._override(Override.model_validate(order))
+            # What it was about may have been skipped since: then there is nothing left to decide.
+            with suppress(Refused):
+                self._override(Override.model_validate(order))
         for path, key, order in data["changes"]:
             self._changes[path, key] = Override.model_validate(order)
 

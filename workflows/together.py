@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from workflows.failures import Failed
+
+T = TypeVar("T")
 
 
 async def all_of(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
@@ -22,13 +24,13 @@ async def all_of(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
     return [task.result() for task in tasks]
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Carries something out that no cancellation stops halfway."""
     task = asyncio.create_task(work)
     while not task.done():
         with suppress(asyncio.CancelledError):
             await asyncio.shield(task)
-    task.result()
+    return task.result()
 
 
 async def _first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
