@@ -53,8 +53,8 @@ class Gates:
     open: dict[tuple[str, str], Gate] = field(default_factory=dict)
     early: dict[tuple[str, str], Answer] = field(default_factory=dict)
     closed: dict[tuple[str, str], str] = field(default_factory=dict)
-    # Nodes of which an iteration was closed by an answer that named neither the iteration nor what was shown.
-    guessed: set[str] = field(default_factory=set)
+    # Of each node the iteration that an answer closed which named neither the iteration nor what was shown.
+    guessed: dict[str, str] = field(default_factory=dict)
 
     def opened(self, gate: Gate) -> Answer | None:
         """Opens a gate, also one that was closed before; the answer that came before it did."""
@@ -66,7 +66,7 @@ class Gates:
         del self.open[gate.place]
         answer = self.early.pop(gate.place, None)
         if answer is not None and gate.iteration and not answer.iteration and answer.shown is None:
-            self.guessed.add(gate.path)
+            self.guessed[gate.path] = gate.iteration
         self.closed[gate.place] = how
 
     def node(self, order: Answer) -> Human:
@@ -88,9 +88,9 @@ class Gates:
         waiting = [gate for gate in self.open.values() if gate.path == path]
         if len(waiting) > 1:
             raise Refused(f"{order.node!r} waits in several iterations: {', '.join(g.iteration for g in waiting)}")
-        if waiting and order.shown is None and path in self.guessed:
+        now = waiting[0].iteration if waiting else ""
+        if now and order.shown is None and self.guessed.get(path, now) != now:
             # It may be the same answer once more, and was meant for an iteration before.
-            now = waiting[0].iteration
             raise Refused(f"{order.node!r} was answered in another iteration: say that it is for {now}")
         return waiting[0].place if waiting else (path, "")
 
@@ -137,14 +137,14 @@ class Gates:
         orders = self.early
         early = [[*place, type(order).__name__, order.model_dump()] for place, order in orders.items()]
         closed = [[*place, how] for place, how in self.closed.items()]
-        return {"early": early, "closed": closed, "guessed": sorted(self.guessed)}
+        return {"early": early, "closed": closed, "guessed": self.guessed}
 
     def load(self, data: dict[str, Any]) -> None:
         models: dict[str, type[Answer]] = {"Approve": Approve, "Reject": Reject}
         for path, iteration, kind, order in data["early"]:
             self.early[path, iteration] = models[kind].model_validate(order)
         self.closed.update({(path, iteration): how for path, iteration, how in data["closed"]})
-        self.guessed.update(data.get("guessed", ()))
+        self.guessed.update(data.get("guessed", {}))
 
 
 def answer_misfit(node: str, choices: list[str] | None, form: dict[str, Any] | None, order: Answer) -> str:
