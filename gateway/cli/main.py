@@ -76,6 +76,13 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"haul: {os.fspath(error.filename)!r}: {error.strerror}", file=sys.stderr)
         return MISUSE
+    except Exception as error:
+        # Loaded or not, it is not worth the time it takes to load: then it is none of its errors.
+        service = sys.modules.get("temporalio.service")
+        if service is None or not isinstance(error, service.RPCError):
+            raise
+        print(f"haul: Temporal says: {str(error).splitlines()[0]}", file=sys.stderr)
+        return PROBLEMS
 
 
 def _carry_out(words: Sequence[str]) -> int:

@@ -55,6 +55,13 @@ def test_runs_are_found_by_what_they_are_and_whom_they_wait_for(waiting: str, to
     assert (status, err.startswith("haul: the server does not take this filter")) == (1, True)
 
 
+def test_what_the_server_does_not_take_is_told_in_one_line(dev: Dev, told: Told) -> None:
+    status, out, err = told("start", str(dev.home.parent / "bundles" / "gated"), "--id", "x" * 1_100)
+    assert (status, out) == (1, "")
+    assert err.startswith("haul: Temporal says: ")
+    assert err.count("\n") == 1
+
+
 def test_a_run_is_paused_resumed_overridden_and_approved(waiting: str, told: Told) -> None:
     assert told("pause", waiting) == (0, f"{waiting}: paused; what is under way finishes\n", "")
     assert told("pause", waiting) == (1, "", "haul: the run is paused already\n")
