@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from workers.building import ROLES, Role, World, build_workers, world
 from workers.settings import Settings
@@ -65,8 +66,18 @@ class Haul:
                 end.failure |= cause.details[0] if cause.details else {}
             else:
                 end.status = "cancelled"
-        end.state = await asyncio.wait_for(handle.query("state"), 10)
+        end.state = await _state(handle)
         return end
+
+
+async def _state(handle: WorkflowHandle[Any, Any], tries: int = 3) -> Any:
+    """Asked again when the question went to a worker that has just been killed."""
+    try:
+        return await handle.query("state", rpc_timeout=timedelta(seconds=10))
+    except RPCError:
+        if tries == 1:
+            raise
+        return await _state(handle, tries - 1)
 
 
 class Hauling:
