@@ -278,3 +278,41 @@ async def test_the_stage_says_whether_people_are_waited_for(temporal: Client, tm
         end = await haul.ended(run)
         await node_is(run, "paid", "done")
     assert end.state["status"] == "completed"
+
+
+# --- answered twice
+
+BILLS = """
+nodes:
+  bills:
+    loop:
+      max: 3
+      until: index == 2
+      do:
+        nodes:
+          ask: {human: {ask: "Pay bill ${string(index)}?", within: 1h}}
+          pay: {tool: do, with: {what: "${string(index)}"}}
+        edges: [ask -> pay]
+"""
+
+
+@pytest.mark.parametrize("way", ["update", "signal"])
+async def test_an_answer_that_comes_twice_does_not_answer_the_next_iteration(
+    way: str, temporal: Client, tmp_path: Path
+) -> None:
+    async with stage(temporal, tmp_path, BILLS) as haul:
+        run = await haul.begin()
+        await gates(run)
+        await run.signal("approve", {"node": "ask"})
+        await until(lambda: run.query("gates"), lambda open: [gate["iteration"] for gate in open] == ["1"])
+        if way == "update":
+            said = await refusal(run, "approve", {"node": "ask"})
+        else:
+            await run.signal("approve", {"node": "ask"})
+            book = await until(lambda: run.query("decisions"), lambda book: len(book) == 2)
+            said = book[1]["what"]
+        assert said == "'ask' was answered in another iteration: say that it is for 1"
+        await run.execute_update("approve", {"node": "ask", "iteration": "1"})
+        await run.execute_update("approve", {"node": "ask", "iteration": "2"})
+        assert (await haul.ended(run)).status == "completed"
+    assert [call.arguments["what"] for call in haul.hands.called("do")] == ["0", "1", "2"]

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 
 from activities.failing import Failing
+from tests.workflows.limits import Yard, bundle, external, proved
 from tests.workflows.stage import Stage, gates, node_is, page, stage, until
 
 # Two bookings that can be taken back, then a node of some kind that the run is cancelled at.
@@ -216,6 +217,16 @@ async def test_a_pipeline_that_is_not_there_fails_the_run_at_once(skipping: Clie
     assert "no pipeline 'shrot'; did you mean 'short'?" in end.failure["message"]
 
 
+@pytest.mark.parametrize("score", ["much", [], {"a": 1}, True, None])
+async def test_a_score_that_is_no_number_fails_the_run(score: Any, temporal: Client, tmp_path: Path) -> None:
+    graph = "input: {type: object, required: [score], properties: {score: {}}}\nnodes: {a: {transform: x}}\n"
+    cells = "apiVersion: haulage/v1\npipelines: {odd: {score: input.score}, whole: {score: 0}}\n"
+    async with stage(temporal, tmp_path, graph, files={"pipelines.yaml": cells}) as haul:
+        end, _ = await proved(haul, await haul.begin({"score": score}))
+    assert end.failure["category"] == "input"
+    assert "the score of the pipeline 'odd' is " in end.failure["message"]
+
+
 async def test_a_retry_waits_for_as_long_as_it_is_told(skipping: Client, tmp_path: Path) -> None:
     graph = "nodes: {work: {tool: do, retry: {attempts: 3, initial: 1s, on: [rate_limited]}}}\n"
     async with stage(skipping, tmp_path, graph) as haul:
@@ -265,6 +276,106 @@ async def test_no_branch_no_retry_and_no_child_goes_over_the_budget(cap: int, te
     assert budget["spent"]["calls"] <= cap
     assert budget["reserved"]["calls"] == 0
     assert end.failure.get("category") == ("budget" if cap < 9 else None)
+
+
+TIMED = """
+budget: {calls: 99, time: 1h}
+nodes:
+  booked: {tool: book, with: {what: x}}
+  work: {tool: do, retry: {attempts: 2, initial: 1s, on: [rate_limited]}}
+edges: [booked -> work]
+finally:
+  nodes: {report: {tool: look, with: {what: "${has(error.category) ? error.category : 'fine'}"}}}
+"""
+
+
+async def test_what_was_done_is_taken_back_also_when_the_time_is_spent(skipping: Client, tmp_path: Path) -> None:
+    async with stage(skipping, tmp_path, TIMED) as haul:
+        haul.hands.answers["do"] = [Failing("rate_limited", "slow down", retry_after_ms=7_200_000)]
+        end = await haul.ended(await haul.begin())
+    assert end.failure["category"] == "budget"
+    assert haul.hands.tools == ["book", "do", "unbook", "look"]
+    assert haul.hands.calls[-1].arguments == {"what": "budget"}
+
+
+SPENDING = "apiVersion: haulage/v1\nname: other\nnodes: {a: {tool: do}, b: {tool: look}}\nedges: [a -> b]\n"
+
+
+@pytest.mark.parametrize("way", ["cancelled", "skipped"])
+async def test_what_a_stopped_child_has_spent_counts(way: str, temporal: Client, tmp_path: Path) -> None:
+    files = {"../other/workflow.yaml": SPENDING, **{f"../other/{name}": text for name, text in _shared().items()}}
+    graph = "nodes: {child: {workflow: other}, end: {transform: x}}\nedges: [child -> end]\n"
+    async with stage(temporal, tmp_path, graph, files=files) as haul:
+        haul.hands.hold("look")
+        run = await haul.begin(budget={"calls": 9})
+        await haul.hands.began("look")
+        if way == "cancelled":
+            await run.cancel()
+        else:
+            await run.execute_update("override", {"node": "child", "action": "skip"})
+        end, _ = await proved(haul, run)
+        budget = await run.query("budget")
+    assert end.status == ("cancelled" if way == "cancelled" else "completed")
+    assert (budget["spent"]["calls"], budget["reserved"]["calls"]) == (2, 0)
+
+
+# --- large maps, whose parts are child runs
+
+LAST = """
+nodes: {a: {transform: x}}
+finally:
+  nodes:
+    each:
+      map: {over: "['a', 'b']", as: item, max: 2000, do: {nodes: {step: {tool: do, with: {what: "${item}"}}}}}
+"""
+RESCUE = """
+nodes:
+  work: {tool: look}
+  each:
+    map:
+      over: "['a', 'b']"
+      as: item
+      max: 2000
+      do: {nodes: {step: {tool: do, with: {what: "${item}: ${error.message}"}}}}
+  end: {merge: list}
+edges:
+  - work -> end
+  - {from: work, to: each, on: error}
+  - each -> end
+"""
+
+
+@pytest.mark.parametrize(("graph", "done"), [(LAST, ["a", "b"]), (RESCUE, ["a: boom", "b: boom"])])
+async def test_a_large_map_works_in_finally_and_knows_the_error_that_it_rescues(
+    graph: str, done: list[str], temporal: Client, tmp_path: Path
+) -> None:
+    async with stage(temporal, tmp_path, graph) as haul:
+        haul.hands.answers["look"] = [Failing("input", "boom")]
+        end, _ = await proved(haul, await haul.begin())
+    assert (end.status, end.failure) == ("completed", {})
+    assert sorted(call.arguments["what"] for call in haul.hands.calls if call.tool == "do") == done
+
+
+async def test_large_deeds_of_a_child_reach_its_parent_and_are_taken_back_in_full(
+    temporal: Client, tmp_path: Path
+) -> None:
+    """`unbook` takes nothing that is shorter than what was booked."""
+    given = {"type": "object", "required": ["what"], "properties": {"what": {"type": "string", "minLength": 400_000}}}
+    tools = {
+        "book": external(effect="compensable", undo="unbook", input=given, output={"type": "object"}),
+        "unbook": external(input=given, output={"type": "object"}),
+    }
+    step = {"tool": "book", "with": {"what": "${input.pad}"}}
+    each = {"over": str(list(range(16))), "as": "item", "max": 2000, "do": {"nodes": {"step": step}}}
+    nodes = {"each": {"map": each}, "fails": {"transform": "${[1][size(input.pad)]}"}}
+    pad = {"type": "object", "required": ["pad"], "properties": {"pad": {"type": "string"}}}
+    bundle(tmp_path, nodes, ["each -> fails"], input=pad, tools=tools)
+    async with Yard(temporal, tmp_path, {"book": [{}] * 16, "unbook": [{}] * 16}) as haul:
+        run = await haul.start("limit", {"pad": "x" * 400_000})
+        end, _ = await proved(haul, run)
+        book = await run.query("decisions")
+    assert (end.failure["node"], "undone" in end.failure["message"]) == ("fails", False)
+    assert [(each["event"], each["what"]) for each in book] == [("undone", "unbook")] * 16
 
 
 async def test_a_gate_that_is_open_ends_with_its_run(temporal: Client, tmp_path: Path) -> None:

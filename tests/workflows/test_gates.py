@@ -47,6 +47,8 @@ class Desk(RuleBasedStateMachine):
         self.open: dict[tuple[str, str], Gate] = {}
         self.early: dict[tuple[str, str], Answer] = {}
         self.closed: set[tuple[str, str]] = set()
+        self.vague: set[tuple[str, str]] = set()
+        self.guessed: dict[str, str] = {}
         self.number = 0
 
     @rule(place=st.sampled_from(PLACES), show=SHOWS)
@@ -70,6 +72,9 @@ class Desk(RuleBasedStateMachine):
         if place in self.open:
             self.gates.close(self.open.pop(place), "approve")
             self.closed.add(place)
+            if place in self.vague:
+                self.vague.remove(place)
+                self.guessed[place[0]] = place[1]
 
     @rule(
         name=st.sampled_from([*PATHS, "sgin"]), iteration=st.sampled_from(["", "0", "1", "2"]),
@@ -93,6 +98,8 @@ class Desk(RuleBasedStateMachine):
         assert changed == ([place] if how == "answered" else [])
         if how != "answered":
             self.early[place] = order
+        elif place[1] and not iteration and hash is None:
+            self.vague.add(place)
 
     def _expected(self, order: Answer) -> tuple[tuple[str, str], str]:
         """By the rules: exactly one gate is meant, it has no answer yet, and it shows what was answered."""
@@ -102,6 +109,10 @@ class Desk(RuleBasedStateMachine):
             return nowhere
         waiting = [place for place in self.open if place[0] == paths[0]]
         if not order.iteration and len(waiting) > 1:
+            return nowhere
+        now = waiting[0][1] if waiting and not order.iteration and order.shown is None else ""
+        if now and self.guessed.get(paths[0], now) != now:
+            # It may be meant for the one that was answered before.
             return nowhere
         place = waiting[0] if waiting and not order.iteration else (paths[0], order.iteration)
         if place in self.open:
@@ -163,6 +174,20 @@ def test_a_gate_that_opens_again_takes_an_answer_again() -> None:
     gates.opened(second)
     assert gates.take(Approve(node="ok", reason="still")) == "answered"
     assert second.answer == {"choice": "approve", "by": "", "reason": "still"}
+
+
+def test_an_answer_to_no_iteration_in_particular_goes_to_none_once_another_was_answered() -> None:
+    gates = Gates({"ok": nodes()["again/ok"]})
+    for iteration in ("0", "1"):
+        gate = gate_at(("again/ok", iteration), show=iteration)
+        gates.opened(gate)
+        if iteration == "0":
+            gates.take(Approve(node="ok"))
+            gates.close(gate, "approve")
+    with pytest.raises(Refused, match="'ok' was answered in another iteration: say that it is for 1"):
+        gates.take(Approve(node="ok"))
+    assert gate.answer is None
+    assert gates.take(Approve(node="ok", shown=gate.shown)) == "answered"
 
 
 def test_what_is_shown_and_asked_is_in_the_hash_and_who_is_asked_is_not() -> None:

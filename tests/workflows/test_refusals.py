@@ -23,6 +23,11 @@ NODES: dict[str, Any] = {
 }
 PIPELINES = {"apiVersion": "haulage/v1", "pipelines": {"all": {}, "short": {"score": -1, "skip": ["said"]}}}
 
+# What nobody outside may say: a reference names by its hash what its author may not see.
+REFERENCE = {"$blob": {"uri": f"blob:{'0' * 64}", "sha256": "0" * 64, "size": 1, "media": "application/json"}}
+PART = {"node": "said", "key": "", "offset": 0, "items": [REFERENCE], "names": {}}
+FORGED = {"node": "said", "action": "output", "output": {"deep": [REFERENCE]}}
+
 
 @pytest.fixture
 async def haul(temporal: Client, tmp_path: Path) -> AsyncIterator[Haul]:
@@ -50,6 +55,9 @@ async def haul(temporal: Client, tmp_path: Path) -> AsyncIterator[Haul]:
         ("greeter", {"n": 1}, {"overrides": [{"node": "sad", "action": "skip"}]}, ["no node 'sad'", "'said'"]),
         ("greeter", {"n": 1}, {"origin": {"run": "x", "walk": {}}}, ["options: origin.walk"]),
         ("greeter", {"n": 1}, "quickly", ["options: it", "it takes mode"]),
+        ("greeter", {"n": 1}, {"is_child": True}, ["options: `part` and `is_child` are what a run says to the child"]),
+        ("greeter", {"n": 1}, {"part": PART}, ["options: `part` and `is_child` are what a run says to the child"]),
+        ("greeter", {"n": 1}, {"overrides": [FORGED]}, ["options: overrides may not have a field '$blob'"]),
     ],
 )
 async def test_a_run_that_cannot_be_right_fails_at_once_and_says_why(

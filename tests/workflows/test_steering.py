@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.failing import Failing
+from tests.workflows.limits import proved
 from tests.workflows.stage import Run, events, gates, gave, node_is, page, refusal, sent, stage, status, until
 
 # `work` is in the hands of the test; the gate waits beside it.
@@ -120,6 +121,41 @@ async def test_what_is_refused_leaves_nothing_behind(temporal: Client, tmp_path:
         assert await run.query("decisions") == []
         await run.cancel()
         await haul.ended(run)
+
+
+SHORTENED = """
+nodes:
+  ask: {human: {ask: Go?, within: 2h}}
+  left: {tool: do, when_skipped: {did: nothing}}
+  end: {join: any, transform: done}
+edges: [ask -> left -> end]
+"""
+LEAVES_OUT = "apiVersion: haulage/v1\npipelines: {short: {skip: [left], score: 2}, whole: {score: 0}}\n"
+
+
+@pytest.mark.parametrize("action", [{"action": "skip"}, {"action": "output", "output": {"did": "x"}}])
+@pytest.mark.parametrize("way", ["update", "signal", "options"])
+async def test_a_node_that_the_pipeline_leaves_out_cannot_be_overridden(
+    way: str, action: dict[str, Any], temporal: Client, tmp_path: Path
+) -> None:
+    order, words = {"node": "left", **action}, "'left' is left out by the pipeline of this run"
+    async with stage(temporal, tmp_path, SHORTENED, files={"pipelines.yaml": LEAVES_OUT}) as haul:
+        run = await haul.begin(overrides=[order] if way == "options" else [])
+        if way != "options":
+            await gates(run)
+        if way == "update":
+            assert await refusal(run, "override", order) == words
+        elif way == "signal":
+            await run.signal("override", order)
+            book = await until(lambda: run.query("decisions"), lambda book: book)
+            assert [(each["event"], each["what"]) for each in book] == [("override refused", words)]
+        if way != "options":
+            await run.execute_update("approve", {"node": "ask"})
+        end, _ = await proved(haul, run)
+    if way == "options":
+        assert (end.failure["category"], words in end.failure["message"]) == ("input", True)
+    else:
+        assert (end.output, haul.hands.tools) == ("done", [])
 
 
 async def test_a_signal_that_cannot_be_followed_is_noted(temporal: Client, tmp_path: Path) -> None:
