@@ -21,6 +21,7 @@ from activities.models.hearing import about
 from activities.models.prices import priced
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
+from activities.models.transcripts import Transcripts
 from activities.plans import Plans
 from activities.script import Script
 from manifests.contracts import ANSWER
@@ -36,36 +37,32 @@ class ModelActivities:
         self._keeper = keeper
         self._script = script
         self._endpoints = endpoints
+        self._transcripts = Transcripts(keeper.blobs)
         self._jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
-        plan, messages = await asyncio.to_thread(self._asked, request)
+        plan, before, new = await asyncio.to_thread(self._asked, request)
+        messages = [*before, *new]
         if self._script is not None or plan.models[request.model].provider == "scripted":
             heard, answer = await asyncio.to_thread(self._scripted, request, plan, messages)
         else:
             heard = await self._heard(request, plan, messages)
             answer = {"text": heard.text}
-        return await asyncio.to_thread(self._answered, request, plan.agents[request.agent], messages, heard, answer)
+        return await asyncio.to_thread(self._answered, request, plan.agents[request.agent], new, heard, answer)
 
-    def _asked(self, request: ModelCall) -> tuple[Plan, list[Message]]:
+    def _asked(self, request: ModelCall) -> tuple[Plan, list[Message], list[Message]]:
+        """The plan, the conversation so far, and what is new in it."""
         plan = self._plans.by_hash(request.plan)
-        messages = self._messages(request, plan.agents[request.agent])
+        before = self._transcripts.up_to(request.transcript)
+        new = [] if before else [Message("user", self._prompt(plan.agents[request.agent], request.variables))]
+        new += [self._result(each) for each in request.results]
+        new += [Message("user", _text(letter["text"]), by=letter["from"]) for letter in request.messages]
         try:
-            "".join(each.text for each in messages).encode()
+            "".join(each.text for each in new).encode()
         except UnicodeEncodeError:
             raise Failing("input", "what the agent is told holds half a character, which is no Unicode") from None
-        return plan, messages
-
-    def _messages(self, request: ModelCall, agent: AgentSpec) -> list[Message]:
-        """The conversation so far, and what is new in it."""
-        if request.transcript is not None:
-            messages = [Message.of(each) for each in json.loads(self._keeper.blobs.get(request.transcript))]
-        else:
-            messages = [Message("user", self._prompt(agent, request.variables))]
-        messages += [self._result(each) for each in request.results]
-        messages += [Message("user", _text(letter["text"]), by=letter["from"]) for letter in request.messages]
-        return messages
+        return plan, before, new
 
     def _result(self, result: ToolResult) -> Message:
         text = _text(self._keeper.brought_back(result.output)) if result.error is None else result.error
@@ -114,10 +111,10 @@ class ModelActivities:
         return Heard(text, calls, usage, plan.models[request.model].model, "stop"), answer
 
     def _answered(
-        self, request: ModelCall, agent: AgentSpec, messages: list[Message], heard: Heard, answer: dict[str, Any]
+        self, request: ModelCall, agent: AgentSpec, new: list[Message], heard: Heard, answer: dict[str, Any]
     ) -> ModelAnswer:
-        said = [*messages, Message("assistant", heard.text, calls=heard.calls)]
-        transcript = self._keeper.blobs.put(encoded([each.as_json() for each in said]))
+        said = [*new, Message("assistant", heard.text, calls=heard.calls)]
+        transcript = self._transcripts.put(request.transcript, said)
         if heard.calls:
             return ModelAnswer(calls=list(heard.calls), transcript=transcript, usage=heard.usage)
         output = _fitting(agent, answer, heard)

@@ -384,5 +384,5 @@ async def test_a_message_reaches_the_next_call_of_an_agent(temporal: Client, tmp
         answered = await gave(run, "models.call")
         transcript = json.loads(haul.world.blobs.get(answered[-1]["transcript"]))
     assert [call["messages"] for call in asked] == [[], [{"from": "ann", "text": "Mind the tide."}]]
-    assert {"role": "user", "from": "ann", "text": "Mind the tide."} in transcript
+    assert {"role": "user", "from": "ann", "text": "Mind the tide."} in transcript["said"]
     assert end.output == {"text": "Fine."}
