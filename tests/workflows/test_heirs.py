@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -79,14 +80,31 @@ async def test_a_run_that_is_cancelled_before_its_heir_begins_takes_back_what_it
     assert haul.hands.calls[-1].arguments == {"what": "cancelled"}
 
 
-async def test_an_answer_that_comes_before_the_heir_begins_answers_the_open_gate(short: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["signal", "update"])
+async def test_an_answer_that_comes_before_the_heir_begins_answers_the_open_gate(
+    way: str, short: Client, tmp_path: Path
+) -> None:
     async with handed_on(short, tmp_path) as (haul, heir):
-        await heir.signal("approve", {"node": "ask"})
+        order = {"node": "ask"}
+        sent = heir.signal("approve", order) if way == "signal" else heir.execute_update("approve", order)
+        answering = asyncio.create_task(sent)
         async with heirs_workers(haul, tmp_path) as other:
+            await answering
             end, _ = await proved(other, heir)
             book = await heir.query("decisions")
     assert end.status == "completed"
     assert [(each["event"], each["what"]) for each in book] == [("approve", "ask: answered")]
+
+
+async def test_an_order_does_not_keep_an_heir_that_is_cancelled_from_ending(short: Client, tmp_path: Path) -> None:
+    async with handed_on(short, tmp_path) as (haul, heir):
+        await heir.cancel()
+        ordering = asyncio.create_task(heir.execute_update("approve", {"node": "ask"}))
+        async with heirs_workers(haul, tmp_path) as other:
+            end, _ = await proved(other, heir)
+            await asyncio.wait([ordering])
+    assert (end.status, haul.hands.tools[-2:]) == ("cancelled", ["unbook", "look"])
+    ordering.exception()
 
 
 async def test_an_override_that_came_to_nothing_does_not_stop_the_heir(short: Client, tmp_path: Path) -> None:
