@@ -19,7 +19,7 @@ async def nest() -> AsyncIterator[Nest]:
         yield nest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def ways(temporal: Client) -> list[Client]:
     """Namespaces to run trials in, side by side; no other test has left anything in them."""
     return await lanes(temporal, LANES)
