@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import anthropic
 
-from activities.models.dialect import Dialect, is_strict
+from activities.models.dialect import Learner, is_strict
 from activities.models.hearing import Hearing
-from activities.models.protocol import READ_S, Ask, Heard, Message
-from activities.models.trouble import told
+from activities.models.protocol import READ_S, Ask, Message
 from activities.models.wire import client, reading
 
 # The tool that an answer with a schema is given through, until a model does not take the order to call it.
@@ -20,28 +18,16 @@ _CACHED = {"cache_control": {"type": "ephemeral"}}
 _FINISH: Any = {"max_tokens": "length", "refusal": "refusal", "model_context_window_exceeded": "context"}
 
 
-class AnthropicMessages:
+class AnthropicMessages(Learner):
     def __init__(self, address: str, key: str | None, *, read_s: float = READ_S) -> None:
-        self._http = client("text/event-stream", read_s=read_s)
+        http = client("text/event-stream", read_s=read_s)
         self._sdk = anthropic.AsyncAnthropic(
-            base_url=address, api_key=key or "none", http_client=self._http, max_retries=0, timeout=self._http.timeout
+            base_url=address, api_key=key or "none", http_client=http, max_retries=0, timeout=http.timeout
         )
-        self._key = key
-        self._dialect = Dialect("tool_choice", "output_config", "temperature")
-        self._where = f"anthropic at {self._sdk.base_url.host}"
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-    async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
-        hearing = Hearing(self._where, ask, on_text)
-        with told(hearing, self._key):
-            while not await self._listened(ask, hearing):
-                pass
-        return hearing.heard()
+        where = f"anthropic at {self._sdk.base_url.host}"
+        super().__init__(http, where, key, "tool_choice", "output_config", "temperature")
 
     async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
-        """Whether the server took the request; if not, it will take the next one better."""
         asked = request(ask, self._dialect.without(ask))
         try:
             stream: Any = await self._sdk.messages.create(**asked)

@@ -1,13 +1,16 @@
-"""What of a protocol a server takes: learnt from what it refuses."""
+"""What of a protocol a server takes: learnt from what it refuses, and asked again without it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
 
 import httpx2
 
-from activities.models.protocol import Ask
+from activities.models.hearing import Hearing
+from activities.models.protocol import Ask, Heard
+from activities.models.trouble import told
 
 # The keywords of schemas that providers hold an answer to.
 _STRICT = {
@@ -35,6 +38,30 @@ class Dialect:
         if named is not None:
             self.without(ask).add(named)
         return named is not None
+
+
+class Learner(ABC):
+    """A provider whose servers take different parts of one protocol."""
+
+    def __init__(self, http: httpx2.AsyncClient, where: str, key: str | None, *parts: str) -> None:
+        self._http = http
+        self._where = where
+        self._key = key
+        self._dialect = Dialect(*parts)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
+        hearing = Hearing(self._where, ask, on_text)
+        with told(hearing, self._key):
+            while not await self._listened(ask, hearing):
+                pass
+        return hearing.heard()
+
+    @abstractmethod
+    async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
+        """Whether the server took the request; if not, it will take the next one better."""
 
 
 def is_strict(schema: object, root: bool = True) -> bool:

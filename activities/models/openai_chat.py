@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import openai
 
-from activities.models.dialect import Dialect, is_strict
+from activities.models.dialect import Learner, is_strict
 from activities.models.hearing import Hearing
-from activities.models.protocol import READ_S, Ask, Heard, Message, functions
-from activities.models.trouble import told
+from activities.models.protocol import READ_S, Ask, Message, functions
 from activities.models.wire import client, reading
 
 _FINISH: Any = {"length": "length", "content_filter": "refusal"}
 
 
-class OpenAiChat:
+class OpenAiChat(Learner):
     """`compatible` is any server but OpenAI's own (vLLM, SGLang, llama.cpp, TGI): each has a part of the protocol."""
 
     def __init__(self, address: str, key: str | None, *, compatible: bool = False, read_s: float = READ_S) -> None:
-        self._http = client("text/event-stream", read_s=read_s)
+        http = client("text/event-stream", read_s=read_s)
         self._sdk = openai.AsyncOpenAI(
-            base_url=address, api_key=key or "none", http_client=self._http, max_retries=0, timeout=self._http.timeout
+            base_url=address, api_key=key or "none", http_client=http, max_retries=0, timeout=http.timeout
         )
-        self._key = key
         self._compatible = compatible
-        self._where = f"{'openai_compatible' if compatible else 'openai'} at {self._sdk.base_url.host}"
-        self._dialect = Dialect("response_format", "temperature")
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
-    async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
-        hearing = Hearing(self._where, ask, on_text)
-        with told(hearing, self._key):
-            while not await self._listened(ask, hearing):
-                pass
-        return hearing.heard()
+        where = f"{'openai_compatible' if compatible else 'openai'} at {self._sdk.base_url.host}"
+        super().__init__(http, where, key, "response_format", "temperature")
 
     async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
-        """Whether the server took the request; if not, it will take the next one better."""
         request = self._request(ask)
         try:
             stream: Any = await self._sdk.chat.completions.create(**request)
