@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 Json: TypeAlias = Any
 # Marks a value that is kept outside of the run; what expressions read of it stands beside the mark.
 BLOB = "$blob"
+# Under this name a worker that keeps a record hears what a run says of itself.
+NOTE_OF_RUN = "haulage.note_of_run"
 
 
 class Message(BaseModel):
@@ -119,12 +121,13 @@ class ToolResult(Message):
 
 
 class ModelAnswer(Answer):
-    """An output in contract, or tool calls to make first."""
+    """An output in contract, or tool calls to make first; `cached` where the model was not asked again for it."""
 
     output: Json = None
     calls: list[ToolCalled] = []
     transcript: str | None = None
     usage: Usage = Usage()
+    cached: bool = False
 
 
 class ToolCall(Call):

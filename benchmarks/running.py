@@ -71,14 +71,16 @@ async def _measured(rounds: int) -> dict[str, Any]:
             client = await connect(facts.address)
             queue = ["bench-tools"]
             settings = Settings(home=Path(folder) / "home", queue="ours", bundles=[bundles], queues=queue)
-            workers = await build_workers(client, ROLES, world(settings))
+            shared = world(settings)
+            workers = await build_workers(client, ROLES, shared)
             hand: dict[str, Any] = {"activities": [workloads.shout], "max_concurrent_activities": settings.activities}
             plain = UnsandboxedWorkflowRunner()
             workers += [
                 Worker(client, task_queue="hand", workflows=[workloads.HandWritten], workflow_runner=plain, **hand),
                 Worker(client, task_queue="hand-tools", **hand),
             ]
-            return await _with(workers, lambda: _all(client, rounds))
+            async with shared.opened():
+                return await _with(workers, lambda: _all(client, rounds))
 
 
 async def _with(workers: list[Worker], work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class Hauling:
 
     async def __aenter__(self) -> Haul:
         shared = world(self._settings)
-        self._stack.push_async_callback(shared.endpoints.close)
+        await self._stack.enter_async_context(shared.opened())
         for worker in await build_workers(self._client, self._roles, shared):
             await self._stack.enter_async_context(worker)
         return Haul(self._client, shared)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
@@ -27,6 +28,9 @@ from activities.models.secrets import Secrets
 from activities.plans import PlanActivities, Plans
 from activities.plugins import PluginActivities
 from activities.script import Effects, Script
+from activities.store.cache import Cache
+from activities.store.place import Store, place
+from activities.store.recording import Recorder, Recording
 from activities.tools.calls import ToolActivities
 from activities.watching import Watching
 from manifests.shape.scenario import ScenarioFile
@@ -53,12 +57,25 @@ class World:
     keeper: Keeper
     script: Script | None
     endpoints: Endpoints
+    store: Store
+    recorder: Recorder
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """While workers work; at the end what they noted is written, and all connections are closed."""
+        async with self.recorder:
+            try:
+                yield
+            finally:
+                if self.recorder.users == 1:
+                    await self.endpoints.close()
 
 
 def world(settings: Settings) -> World:
     blobs = blobs_at(settings.blobs, settings.home)
     plans, endpoints = Plans(blobs, list(settings.bundles)), Endpoints(Secrets(os.environ, settings.secrets))
-    return World(settings, blobs, plans, Keeper(blobs), _script(settings), endpoints)
+    store = Store(place(settings.store.get_secret_value() if settings.store else None, settings.home))
+    return World(settings, blobs, plans, Keeper(blobs), _script(settings), endpoints, store, Recorder(store))
 
 
 def _script(settings: Settings) -> Script | None:
@@ -118,7 +135,7 @@ def _worker(
         client,
         task_queue=queue,
         activities=activities,
-        interceptors=[Watching(), Showing()],
+        interceptors=[Recording(shared.recorder), Watching(), Showing()],
         max_concurrent_activities=settings.activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
         sticky_queue_schedule_to_start_timeout=STICKY,
@@ -140,7 +157,8 @@ def activities_of(role: Role, shared: World) -> list[Callable[..., Any]]:
         case "run":
             return []
         case "models":
-            return [ModelActivities(shared.plans, shared.keeper, shared.script, shared.endpoints).call]
+            cache = Cache(shared.store)
+            return [ModelActivities(shared.plans, shared.keeper, shared.script, shared.endpoints, cache).call]
         case "tools":
             tools = ToolActivities(shared.plans, shared.keeper, shared.script)
             return [tools.call, PluginActivities(shared.plans, shared.script).emit]

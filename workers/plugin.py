@@ -9,6 +9,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 
+from activities.store.recording import Recording
 from activities.watching import Watching
 from workers.building import ROLES, Role, activities_of, run_activities, world
 from workers.settings import Settings
@@ -41,7 +42,8 @@ class HaulagePlugin(SimplePlugin):
             data_converter=_pydantic,
             activities=activities,
             workflows=[ManifestRun] if "run" in roles else [],
-            interceptors=[Watching()],
+            interceptors=[Recording(shared.recorder), Watching()],
+            run_context=shared.opened,
         )
 
 

@@ -25,7 +25,7 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
     health = Health(client, shared.settings.health)
     with _signals(over) if stop is None else contextlib.nullcontext():
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(shared.endpoints.close)
+            await stack.enter_async_context(shared.opened())
             await stack.enter_async_context(health)
             workers = await build_workers(client, roles, shared)
             health.ready = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 T = TypeVar("T")
@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     bundles: Listed[Path] = Field([Path("manifests/catalog")], description="Bundles, or folders of bundles.")
     home: Path = Field(Path(".haulage"), description="Where plans, blobs and the embedded server's data are kept.")
     blobs: str = Field("blobs", description="Where large values are kept: a folder below `home`, `file://…`, `s3://…`.")
+    store: SecretStr | None = Field(
+        None,
+        description="What is kept of runs: `sqlite:///path` or `postgresql://user@host/database`; "
+        "absent means `store.db` below `home`.",
+    )
     heartbeat_ms: int = Field(10_000, ge=500, description="A worker that is silent for so long is taken for lost.")
     lost_attempts: int = Field(10, ge=1, description="How often a call is given out again when its worker is lost.")
     runs: int = Field(200, ge=1, description="Workflow tasks that a worker works on at once.")

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.contracts import BLOB, Pinned, PinRequest
 from manifests.values import DEEPEST, too_deep
-from workflows import heirs
+from workflows import heirs, noting
 from workflows.budget import Spent
 from workflows.calls import go_on
 from workflows.chart import SHELF
@@ -38,6 +38,10 @@ class Life:
         self._run: Interpreter | None = None
         self._early: list[tuple[str, list[Any]]] | None = []
 
+    @property
+    def interpreter(self) -> Interpreter | None:
+        return self._run
+
     async def run(self, args: list[Any]) -> Any:
         """The output of the run; raises what Temporal shows as its failure."""
         given, options, saved = _read(args)
@@ -51,6 +55,7 @@ class Life:
             raise failure.as_temporal(None, {}) from None
         if saved is not None:
             heirs.take_up(run, saved)
+        noting.begun(run)
         run.board.attributes = pinned.search_attributes
         if saved is None:
             self._listen_to_early()

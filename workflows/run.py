@@ -10,6 +10,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from manifests.values import DEEPEST, too_deep
+    from workflows import noting
     from workflows.life import Life
     from workflows.orders import Refused
 
@@ -21,6 +22,9 @@ class ManifestRun:
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:
+        return await noting.ended(self._life, self._lived(args))
+
+    async def _lived(self, args: Sequence[RawValue]) -> Any:
         return await self._life.run(_plain(args))
 
     # --- steering, each also as a signal

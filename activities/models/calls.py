@@ -24,32 +24,46 @@ from activities.models.scripted import least
 from activities.models.transcripts import Transcripts
 from activities.plans import Plans
 from activities.script import Script
+from activities.store.cache import Cache, key_of
+from activities.store.notes import tell
 from manifests.contracts import ANSWER
-from manifests.plan import AgentSpec, Plan, ToolSpec
+from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
 # Seconds from one word about an answer that comes in to the next.
 TOLD_EVERY = 1.0
 
 
 class ModelActivities:
-    def __init__(self, plans: Plans, keeper: Keeper, script: Script | None, endpoints: Endpoints) -> None:
+    def __init__(
+        self, plans: Plans, keeper: Keeper, script: Script | None, endpoints: Endpoints, cache: Cache | None = None
+    ) -> None:
         self._plans = plans
         self._keeper = keeper
         self._script = script
         self._endpoints = endpoints
+        self._cache = cache
         self._transcripts = Transcripts(keeper.blobs)
         self._jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
         plan, before, new = await asyncio.to_thread(self._asked, request)
-        messages = [*before, *new]
-        if self._script is not None or plan.models[request.model].provider == "scripted":
-            heard, answer = await asyncio.to_thread(self._scripted, request, plan, messages)
-        else:
-            heard = await self._heard(request, plan, messages)
-            answer = {"text": heard.text}
-        return await asyncio.to_thread(self._answered, request, plan.agents[request.agent], new, heard, answer)
+        messages, agent, model = [*before, *new], plan.agents[request.agent], plan.models[request.model]
+        tell(model=model.model, provider=model.provider, pool=model.pool)
+        if self._script is not None or model.provider == "scripted":
+            heard, said = await asyncio.to_thread(self._scripted, request, plan, messages)
+            return await asyncio.to_thread(self._answered, request, agent, new, heard, said)
+        ask = _ask(request, plan, messages)
+        cache = self._cache if agent.cache_ms is not None else None
+        key = key_of(ask, model, request.tenant) if cache else ""
+        if cache and (known := await cache.get(key)):
+            answer = await asyncio.to_thread(self._answered, request, agent, new, known, {"text": known.text})
+            return answer.model_copy(update={"cached": True})
+        heard = await self._heard(request, model, ask)
+        answer = await asyncio.to_thread(self._answered, request, agent, new, heard, {"text": heard.text})
+        if cache and agent.cache_ms is not None:
+            await cache.put(key, heard, agent.cache_ms)
+        return answer
 
     def _asked(self, request: ModelCall) -> tuple[Plan, list[Message], list[Message]]:
         """The plan, the conversation so far, and what is new in it."""
@@ -74,18 +88,8 @@ class ModelActivities:
         except TemplateError as error:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 
-    async def _heard(self, request: ModelCall, plan: Plan, messages: list[Message]) -> Heard:
+    async def _heard(self, request: ModelCall, model: ModelSpec, ask: Ask) -> Heard:
         """The answer of a provider, or a `Failing`, with what it costs; the model stops when this is cancelled."""
-        agent, model = plan.agents[request.agent], plan.models[request.model]
-        ask = Ask(
-            model=model.model,
-            messages=tuple(messages),
-            max_output=request.max_output,
-            context=model.context,
-            tools=tuple(_offered(name, plan.tools[name]) for name in agent.tools),
-            schema=None if agent.output == ANSWER else agent.output,
-            temperature=agent.temperature,
-        )
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
         try:
             heard = await provider.answer(ask, _progress())
@@ -93,6 +97,7 @@ class ModelActivities:
             usage = failing.usage and priced(model, failing.usage)
             after = failing.retry_after_ms
             raise Failing(failing.type or "engine", failing.message, retry_after_ms=after, usage=usage) from None
+        tell(finish=heard.finish)
         return Heard(heard.text, heard.calls, priced(model, heard.usage), heard.model, heard.finish)
 
     def _scripted(self, request: ModelCall, plan: Plan, messages: list[Message]) -> tuple[Heard, dict[str, Any]]:
@@ -119,6 +124,19 @@ class ModelActivities:
             return ModelAnswer(calls=list(heard.calls), transcript=transcript, usage=heard.usage)
         output = _fitting(agent, answer, heard)
         return ModelAnswer(output=self._keeper.taken_in(output, request.keep), transcript=transcript, usage=heard.usage)
+
+
+def _ask(request: ModelCall, plan: Plan, messages: list[Message]) -> Ask:
+    agent, model = plan.agents[request.agent], plan.models[request.model]
+    return Ask(
+        model=model.model,
+        messages=tuple(messages),
+        max_output=request.max_output,
+        context=model.context,
+        tools=tuple(_offered(name, plan.tools[name]) for name in agent.tools),
+        schema=None if agent.output == ANSWER else agent.output,
+        temperature=agent.temperature,
+    )
 
 
 def _offered(name: str, tool: ToolSpec) -> Tool:

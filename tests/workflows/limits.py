@@ -64,6 +64,7 @@ class Yard:
 
     async def __aenter__(self) -> Haul:
         shared = replace(world(self._settings), script=self._script)
+        await self._stack.enter_async_context(shared.opened())
         for worker in await build_workers(self._client, ROLES, shared):
             await self._stack.enter_async_context(worker)
         tools = ToolActivities(shared.plans, shared.keeper, None)
