@@ -28,7 +28,7 @@ class Store:
     """The database at a URL, for as long as this is open."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._open: Database | None = None
         self._trouble: tuple[float, Unusable] | None = None
         self._lock: asyncio.Lock | None = None
@@ -45,7 +45,7 @@ class Store:
 
     async def _opened(self) -> Database:
         # What a database takes is a second to load, and no run waits for it.
-        database = await asyncio.to_thread(_made, self._url)
+        database = await asyncio.to_thread(_made, self.url)
         try:
             await database.brought_up()
         except Unusable as error:
