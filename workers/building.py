@@ -74,7 +74,7 @@ class World:
 def world(settings: Settings) -> World:
     blobs = blobs_at(settings.blobs, settings.home)
     plans, endpoints = Plans(blobs, list(settings.bundles)), Endpoints(Secrets(os.environ, settings.secrets))
-    store = Store(place(settings.store.get_secret_value() if settings.store else None, settings.home))
+    store = Store(place(settings.store, settings.home))
     return World(settings, blobs, plans, Keeper(blobs), _script(settings), endpoints, store, Recorder(store))
 
 

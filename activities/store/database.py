@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from activities.store.migrations.running import HEAD, REVISIONS, migrate, revision_of
@@ -90,9 +90,7 @@ class _Understanding:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         match error:
-            case sa.exc.DataError() | sa.exc.IntegrityError():
-                return  # it is well, and what it was given is not
-            case sa.exc.StatementError() if not isinstance(error, DBAPIError):
+            case SQLAlchemyError() if _is_about_values(error):
                 return
             case TimeoutError():
                 raise Unusable(f"the store at {self._shown} does not answer in time") from None
@@ -100,6 +98,14 @@ class _Understanding:
                 raise Unusable(f"the store at {self._shown} cannot be used: {_said(error)}") from None
             case Exception() if type(error).__module__.startswith("asyncpg"):
                 raise Unusable(f"the store at {self._shown} cannot be used: {_said(error)}") from None
+
+
+def _is_about_values(error: SQLAlchemyError) -> bool:
+    """Whether the database is well, and only what it was given is not."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return isinstance(error, DataError | IntegrityError) or isinstance(cause, ValueError)
+    return isinstance(error, StatementError)
 
 
 def newer(shown: str, revision: str | None) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 if TYPE_CHECKING:
     from activities.store.database import Database
 
@@ -19,9 +21,10 @@ class Unusable(Exception):
     """The store cannot be used; the message says why in one line, and never holds a password."""
 
 
-def place(setting: str | None, home: Path) -> str:
+def place(setting: SecretStr | None, home: Path) -> str:
     """The URL that a setting means, or that of the store below `home`."""
-    return setting or f"sqlite:///{quote(str((home / 'store.db').absolute()))}"
+    said = setting.get_secret_value() if setting is not None else ""
+    return said or f"sqlite:///{quote(str((home / 'store.db').absolute()))}"
 
 
 class Store:

@@ -14,9 +14,11 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.store.place import Unusable
 from gateway.cli.crew import pollers
 from gateway.cli.misuse import Trouble
 from gateway.cli.servers import Server, found
+from gateway.cli.stored import standing
 from workers.connection import NotReachable
 from workers.embedded import ServerTrouble, binary, running
 from workers.settings import Settings
@@ -28,7 +30,7 @@ PACKAGES = ("haulage", "temporalio", "pydantic", "PyYAML", "Jinja2", "cel-expr-p
 PROGRAMS = (
     (("bwrap",), "bubblewrap", "tools that run commands want it: apt install bubblewrap"),
     (("chromium", "chromium-browser", "google-chrome"), "chromium", "tools that browse want it: apt install chromium"),
-    (("postgres", "psql"), "postgres", "only for an installation on several machines"),
+    (("postgres", "psql"), "postgres", "a store for several machines, and the tests: apt install postgresql"),
 )
 PINGS = 7
 
@@ -49,7 +51,7 @@ def can_run(findings: list[Finding]) -> bool:
 
 
 async def examined(settings: Settings) -> list[Finding]:
-    return [*_installed(), *_running(settings), *await _reachable(settings)]
+    return [*_installed(), *_running(settings), *await _reachable(settings), await _store(settings)]
 
 
 def _installed() -> Iterator[Finding]:
@@ -117,6 +119,23 @@ def _unreachable(said: str, fix: str) -> Finding:
     if is_configured():
         return Finding("reachable", "server", "wrong", said, fix)
     return Finding("reachable", "server", "absent", "none; `haul run` starts one for as long as its run lasts")
+
+
+async def _store(settings: Settings) -> Finding:
+    """Runs go on without it, but nothing is kept of them."""
+    from activities.store.database import newer
+    from activities.store.migrations.running import HEAD, REVISIONS
+
+    try:
+        shown, revision = await standing(settings)
+    except Unusable as error:
+        return Finding("reachable", "store", "absent", str(error), "runs go on without it, and nothing is kept of them")
+    if revision is None:
+        return Finding("reachable", "store", "absent", f"nothing at {shown} yet", "the first worker makes its tables")
+    if revision not in REVISIONS:
+        return Finding("reachable", "store", "absent", newer(shown, revision))
+    fix = "" if revision == HEAD else f"the next worker brings it to {HEAD}"
+    return Finding("reachable", "store", "fine", f"{shown}, revision {revision}", fix)
 
 
 async def _version(client: Client) -> str:

@@ -49,6 +49,7 @@ COMMANDS = (
     Command("pause", "gateway.cli.commands.pause", "keep a run from starting anything new"),
     Command("resume", "gateway.cli.commands.resume", "let a run that was stopped go on"),
     Command("cancel", "gateway.cli.commands.cancel", "ask a run to end; what can be undone is undone"),
+    Command("models", "gateway.cli.commands.models", "say how models did: calls, failures, latencies, tokens, costs"),
     Command("doctor", "gateway.cli.commands.doctor", "say what is installed, running, reachable and tuned"),
 )
 

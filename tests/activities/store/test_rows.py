@@ -53,9 +53,7 @@ async def test_a_failed_run_says_where_and_each_try_why(temporal: Client, tmp_pa
     assert [(each["attempt"], each["category"]) for each in tries] == [(n, "rate_limited") for n in (1, 2, 3)]
 
 
-async def test_a_run_is_under_way_until_it_is_cancelled(
-    temporal: Client, tmp_path: Path, store: Store
-) -> None:
+async def test_a_run_is_under_way_until_it_is_cancelled(temporal: Client, tmp_path: Path, store: Store) -> None:
     async with sailing(temporal, tmp_path, store) as haul:
         run = await haul.start("waiting")
         await gates(run)
