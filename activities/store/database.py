@@ -103,8 +103,9 @@ class _Understanding:
 def _is_about_values(error: SQLAlchemyError) -> bool:
     """Whether the database is well, and only what it was given is not."""
     if isinstance(error, DBAPIError):
-        cause = error.orig.__cause__ if error.orig is not None else None
-        return isinstance(error, DataError | IntegrityError) or isinstance(cause, ValueError)
+        # The classes of data and of constraints in PostgreSQL's table of error codes.
+        is_said_so = str(getattr(error.orig, "sqlstate", "")).startswith(("22", "23"))
+        return isinstance(error, DataError | IntegrityError) or is_said_so
     return isinstance(error, StatementError)
 
 
