@@ -54,5 +54,4 @@ async def sailing(client: Client, home: Path, store: Store, *replies: Reply, mor
     async with Stub(*(replies or (BOAT,))) as stub:
         bundles = fleet(home / "bundles", stub.url, more)
         async with Hauling(client, home / "home", bundles=[bundles], store=store.url) as haul:
-            haul.stub = stub  # type: ignore[attr-defined]
             yield haul

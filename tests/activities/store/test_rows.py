@@ -14,6 +14,7 @@ from activities.store.place import Store
 from activities.store.tables import ModelCall, Node, Run, Statistic
 from tests.activities.store.conftest import rows
 from tests.activities.store.fleet import BUSY, sailing
+from tests.support import Hauling
 from tests.workflows.record import SHORT
 from tests.workflows.stage import gates, until
 from workers.connection import connect
@@ -97,3 +98,16 @@ async def test_nothing_that_was_said_is_in_the_store(temporal: Client, tmp_path:
         await haul.run("asking", {"topic": "harbours"})
     found: list[Any] = [await rows(store, table) for table in (Run, Node, ModelCall, Statistic)]
     assert not [word for word in ("harbours", "What of", "AHOY") if word in repr(found)]
+
+
+async def test_whoever_looks_at_a_run_that_has_ended_changes_nothing(
+    temporal: Client, tmp_path: Path, store: Store
+) -> None:
+    async with sailing(temporal, tmp_path, store) as haul:
+        end = await haul.run("asking")
+        settings = {"queue": haul.queue, "bundles": haul.world.settings.bundles, "cached_runs": 0, "store": store.url}
+    before = await rows(store, Run)
+    assert end.handle is not None
+    async with Hauling(temporal, tmp_path / "home", **settings):
+        assert (await end.handle.query("state"))["status"] == "completed"
+    assert await rows(store, Run) == before

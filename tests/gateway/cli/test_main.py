@@ -145,7 +145,13 @@ def test_a_command_for_bundles_loads_nothing_for_runs(project: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
     said, loaded = done.stdout.splitlines()
     assert said == "hello: fine (3 nodes)"
-    assert not {name.split(".")[0] for name in loaded.split()} & {"temporalio", "asyncio", "workers", "workflows"}
+    assert not {name.split(".")[0] for name in loaded.split()} & {
+        "temporalio",
+        "asyncio",
+        "workers",
+        "workflows",
+        "sqlalchemy",
+    }
 
 
 @pytest.mark.parametrize("words", [["--help"], ["check", "--help"], ["--version"]])

@@ -11,6 +11,10 @@ from activities.store.tables import Exact
 
 revision = "0001"
 down_revision = None
+INDEXES = (
+    *(("runs", "workflow_id"), ("runs", "started"), ("nodes", "workflow_id"), ("nodes", "began")),
+    *(("model_calls", "workflow_id"), ("model_calls", "began"), ("responses", "expires")),
+)
 
 
 def upgrade() -> None:
@@ -48,10 +52,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.JSON(), nullable=False) for name in ("failures", "rungs", "latencies")),
         sa.Column("usd", Exact(), nullable=False),
     )
-    for table, column in (
-        *(("runs", "workflow_id"), ("runs", "started"), ("nodes", "workflow_id"), ("nodes", "began")),
-        *(("model_calls", "workflow_id"), ("model_calls", "began"), ("responses", "expires")),
-    ):
+    for table, column in INDEXES:
         op.create_index(f"ix_{table}_{column}", table, [column])
 
 
