@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 Json: TypeAlias = Any
+# Tokens: an answer of fewer is hardly one, and no call is made for it.
+LEAST_OUTPUT = 256
 # Marks a value that is kept outside of the run; what expressions read of it stands beside the mark.
 BLOB = "$blob"
 # Under this name a worker that keeps a record hears what a run says of itself.
@@ -95,6 +97,13 @@ class Call(Message):
     keep: list[str] | None = None
 
 
+class Cap(Message):
+    """The most that one call may use, in and out."""
+
+    tokens: int | None = None
+    usd: str | None = None
+
+
 class ModelCall(Call):
     """One call of a model: the agent's prompt with these variables, or the transcript and what came since."""
 
@@ -105,6 +114,7 @@ class ModelCall(Call):
     results: list[ToolResult] = []
     messages: list[Json] = []
     max_output: int
+    cap: Cap | None = None
 
 
 class ToolCalled(Answer):
@@ -121,13 +131,32 @@ class ToolResult(Message):
 
 
 class ModelAnswer(Answer):
-    """An output in contract, or tool calls to make first; `cached` where the model was not asked again for it."""
+    """An output in contract, or tool calls to make first; `cached` where the model was not asked again for it.
+
+    `rung` is the step of reading that gave the output, and `repairs` are what was put right on the way.
+    """
 
     output: Json = None
     calls: list[ToolCalled] = []
     transcript: str | None = None
     usage: Usage = Usage()
     cached: bool = False
+    rung: str | None = None
+    repairs: list[str] = []
+
+
+class Sign(Answer):
+    """What a call tells while it goes on, with its signs of life: what it has used, and the end of what came.
+
+    `heard` characters came in all. `lost` is what tries that died with their workers have used.
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    max_output: int = 0
+    lost: Usage = Usage()
+    heard: int = 0
+    text: str = ""
 
 
 class ToolCall(Call):

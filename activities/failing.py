@@ -13,11 +13,17 @@ class Failing(ApplicationError):
     """A failed try. Whether there is another one is the plan's to say, so Temporal never repeats it by itself."""
 
     def __init__(
-        self, category: str, message: str, *, retry_after_ms: int | None = None, usage: Usage | None = None
+        self,
+        category: str,
+        message: str,
+        *,
+        retry_after_ms: int | None = None,
+        usage: Usage | None = None,
+        **facts: Any,
     ) -> None:
         self.retry_after_ms = retry_after_ms
         self.usage = usage
-        facts: dict[str, Any] = {}
+        self.facts = dict(facts)
         if retry_after_ms is not None:
             facts["retry_after_ms"] = retry_after_ms
         if usage is not None:
@@ -25,3 +31,8 @@ class Failing(ApplicationError):
         # Only a bug of ours is worth a stack trace in the worker's log; everything else is the run's to tell.
         benign = ApplicationErrorCategory.UNSPECIFIED if category == "engine" else ApplicationErrorCategory.BENIGN
         super().__init__(message[:1_000], facts, type=category, non_retryable=True, category=benign)
+
+    def with_usage(self, usage: Usage, **facts: Any) -> Failing:
+        """The same, of a call that has used so much."""
+        after = self.retry_after_ms
+        return Failing(self.type or "engine", self.message, retry_after_ms=after, usage=usage, **self.facts | facts)

@@ -7,6 +7,7 @@ import contextvars
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -19,6 +20,17 @@ GRACE = timedelta(seconds=5)
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
 
+# What the activity that is under way last told of itself; a sign of life tells it again.
+_told: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("told")
+
+
+def tell(sign: BaseModel) -> None:
+    """Goes with this sign of life and the next ones: watchers read it, and the next try if this one is lost."""
+    if (told := _told.get(None)) is not None:
+        told[:] = [sign]
+    activity.heartbeat(sign)
+
+
 class Watching(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Watched(next)
@@ -29,6 +41,7 @@ class _Watched(ActivityInboundInterceptor):
         info = activity.info()
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
+        _told.set([])
         beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
         try:
             async with asyncio.timeout(seconds):
@@ -50,6 +63,7 @@ class _Beating:
     def __init__(self, limit: timedelta | None) -> None:
         self._seconds = limit.total_seconds() / 3 if limit is not None else None
         self._heartbeat = activity.heartbeat
+        self._told = _told.get()
         self._context = contextvars.copy_context()
         self._next: asyncio.TimerHandle | None = None
         self._wait()
@@ -60,7 +74,7 @@ class _Beating:
             self._next = loop.call_later(self._seconds, self._beat, context=self._context)
 
     def _beat(self) -> None:
-        self._heartbeat()
+        self._heartbeat(*self._told)
         self._wait()
 
     def stop(self) -> None:

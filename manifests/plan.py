@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-IR_VERSION = 1
+IR_VERSION: Literal[2] = 2
 # In the run of a proposed graph, the input that holds the names around the `plan` node.
 AROUND = "around_"
 
@@ -241,6 +241,7 @@ class AgentSpec(Part):
     context: str | None = None
     tools: list[str] = []
     max_turns: int
+    ask_again: int = 0
     calls_per_turn: int
     max_output: int
     temperature: float | None = None
@@ -329,7 +330,8 @@ class Bounds(Part):
 
 
 class Plan(Part):
-    ir_version: Literal[1] = 1
+    # 1 sets aside for a call what its agent has been seen to use, and lets it use more.
+    ir_version: Literal[1, 2] = IR_VERSION
     name: str
     version: str
     description: str | None = None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from manifests.plan import Budget
 from workflows.failures import Failed
@@ -65,8 +65,24 @@ class Ledger:
             try:
                 return self.reserve(wanted)
             except Failed:
-                if self._overrun(self.spent + wanted, wanted):
-                    raise
+                self.check(wanted)
+            await self._change()
+
+    async def set_aside(self, least: Spent, most: Spent, seen: Spent) -> Spent:
+        """What one call may use, between its least and its most; raises `Failed` when there is not even the least.
+
+        It gets twice what such calls have been seen to use, or a quarter of what is free if that is more: so those
+        that run side by side get their parts, and all of them together never have more than there is.
+        """
+        while True:
+            free = self.left()
+            dollars = None if free.usd is None else Decimal(free.usd)
+            tokens = _part(least.tokens, most.tokens, seen.tokens, free.tokens)
+            usd = _part(least.usd, most.usd, seen.usd, dollars)
+            try:
+                return self.reserve(Spent(1, tokens, usd))
+            except Failed:
+                self.check(least)
             await self._change()
 
     async def leased(self, shares: int) -> tuple[Spent, Budget]:
@@ -113,6 +129,12 @@ class Ledger:
             return f"${self.spent.usd} of ${self.usd} are spent"
         return ""
 
+    def check(self, wanted: Spent) -> None:
+        """Raises `Failed` for what would not fit, though nothing were set aside."""
+        said = self._overrun(self.spent + wanted, wanted)
+        if said and not self.open_handed:
+            raise Failed("budget", said)
+
     def lease(self, shares: int) -> tuple[Spent, Budget]:
         """A part of what is left, for a child run that counts for itself."""
         left = self.left()
@@ -126,8 +148,9 @@ class Ledger:
         self.reserved += lease
         return lease, Budget(calls=calls, tokens=tokens, usd=None if usd is None else format(usd, "f"))
 
-    def left(self) -> Budget:
-        used = self.spent + self.reserved
+    def left(self, *, settled: bool = False) -> Budget:
+        """What is free now, or what will be if nothing that is set aside gets used."""
+        used = self.spent if settled else self.spent + self.reserved
         return Budget(
             calls=None if self.calls is None else max(0, self.calls - used.calls),
             tokens=None if self.tokens is None else max(0, self.tokens - used.tokens),
@@ -150,3 +173,14 @@ class Ledger:
         self.calls, self.tokens = caps["calls"], caps["tokens"]
         self.usd = None if caps["usd"] is None else Decimal(caps["usd"])
         self.spent = Spent.of(data["spent"])
+
+
+Amount = TypeVar("Amount", int, Decimal)
+
+
+def _part(least: Amount, most: Amount, seen: Amount, free: Amount | None) -> Amount:
+    """How much of what is free goes to one call; where nothing is counted, all that it could use."""
+    if free is None:
+        return most
+    share = free // 4 if isinstance(free, int) else (free / 4).quantize(PENNY, ROUND_DOWN)
+    return max(least, min(most, free, max(seen * 2, share)))

@@ -22,7 +22,10 @@ LONGEST_MESSAGE = 1_000
 
 
 class Failed(Exception):
-    """A node that failed; `at` is set once it is known which one."""
+    """A node that failed; `at` is set once it is known which one.
+
+    `call` is what a call of a model tells besides, for the next one.
+    """
 
     def __init__(self, category: str, message: str, **facts: Any) -> None:
         self.category = category
@@ -33,6 +36,7 @@ class Failed(Exception):
         self.cost: float = facts.pop("cost", 0.0)
         self.retry_after: timedelta | None = facts.pop("retry_after", None)
         self.usage: dict[str, Any] = facts.pop("usage", {})
+        self.call: dict[str, Any] = facts.pop("call", {})
         assert not facts, facts
         super().__init__(f"{category}: {self.message}")
 
@@ -90,4 +94,5 @@ def _told(error: ApplicationError) -> Failed:
         cost=facts.get("cost", 0.0),
         usage=facts.get("usage") or {},
         retry_after=None if after is None else timedelta(milliseconds=after),
+        call=facts,
     )

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from temporalio import activity
 
-from activities.answers.reading import Unreadable, fitted, read
 from activities.blobs import Keeper, encoded
 from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult, Usage
 from activities.failing import Failing
+from activities.models.clipping import clipped, prompt_tokens
 from activities.models.endpoints import Endpoints
+from activities.models.fitting import OutOfContract, fitting
 from activities.models.hearing import about
-from activities.models.prices import priced
+from activities.models.prices import priced, together
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
+from activities.models.telling import Telling, lost_tries
 from activities.models.transcripts import Transcripts
 from activities.plans import Plans
 from activities.script import Script
 from activities.store.cache import Cache, key_of
 from activities.store.notes import tell
 from manifests.contracts import ANSWER
+from manifests.failures import JSON
 from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
-
-# Seconds from one word about an answer that comes in to the next.
-TOLD_EVERY = 1.0
 
 
 class ModelActivities:
@@ -48,22 +47,25 @@ class ModelActivities:
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
         plan, before, new = await asyncio.to_thread(self._asked, request)
-        messages, agent, model = [*before, *new], plan.agents[request.agent], plan.models[request.model]
-        tell(model=model.model, provider=model.provider, pool=model.pool)
-        if self._script is not None or model.provider == "scripted":
-            heard, said = await asyncio.to_thread(self._scripted, request, plan, messages)
-            return await asyncio.to_thread(self._answered, request, agent, new, heard, said)
-        ask = _ask(request, plan, messages)
-        cache = self._cache if agent.cache_ms is not None else None
-        key = key_of(ask, model, request.tenant) if cache else ""
-        if cache and (known := await cache.get(key)):
-            answer = await asyncio.to_thread(self._answered, request, agent, new, known, {"text": known.text})
-            return answer.model_copy(update={"cached": True})
-        heard = await self._heard(request, model, ask)
-        answer = await asyncio.to_thread(self._answered, request, agent, new, heard, {"text": heard.text})
-        if cache and agent.cache_ms is not None:
-            await cache.put(key, heard, agent.cache_ms)
-        return answer
+        agent, model = plan.agents[request.agent], plan.models[request.model]
+        lost, most_lost = lost_tries()
+        ask = _ask(request, plan, agent, [*before, *new])
+        try:
+            ask = replace(ask, max_output=clipped(ask, model, request.cap, most_lost))
+            heard = await self._heard(request, ask, agent, model, lost)
+            answer = await asyncio.to_thread(self._answered, request, agent, new, heard)
+        except Failing as failing:
+            facts = await asyncio.to_thread(self._facts, failing, request, agent, ask, new)
+            usage = self._settled(model, together(lost, failing.usage or Usage()))
+            raise failing.with_usage(usage, **facts) from None
+        return answer.model_copy(update={"usage": self._settled(model, together(lost, heard.usage))})
+
+    def _is_scripted(self, model: ModelSpec) -> bool:
+        return self._script is not None or model.provider == "scripted"
+
+    def _settled(self, model: ModelSpec, usage: Usage) -> Usage:
+        """What a script answers costs nothing."""
+        return usage if self._is_scripted(model) else priced(model, usage)
 
     def _asked(self, request: ModelCall) -> tuple[Plan, list[Message], list[Message]]:
         """The plan, the conversation so far, and what is new in it."""
@@ -88,46 +90,57 @@ class ModelActivities:
         except TemplateError as error:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 
-    async def _heard(self, request: ModelCall, model: ModelSpec, ask: Ask) -> Heard:
-        """The answer of a provider, or a `Failing`, with what it costs; the model stops when this is cancelled."""
+    async def _heard(self, request: ModelCall, ask: Ask, agent: AgentSpec, model: ModelSpec, lost: Usage) -> Heard:
+        """The answer of a provider, or a `Failing`; the model stops when this is cancelled."""
+        if self._is_scripted(model):
+            return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
-        try:
-            heard = await provider.answer(ask, _progress())
-        except Failing as failing:
-            usage = failing.usage and priced(model, failing.usage)
-            after = failing.retry_after_ms
-            raise Failing(failing.type or "engine", failing.message, retry_after_ms=after, usage=usage) from None
-        tell(finish=heard.finish)
-        return Heard(heard.text, heard.calls, priced(model, heard.usage), heard.model, heard.finish)
+        return await provider.answer(ask, Telling(prompt_tokens(ask), ask.max_output, lost).on_text)
 
-    def _scripted(self, request: ModelCall, plan: Plan, messages: list[Message]) -> tuple[Heard, dict[str, Any]]:
-        """What the script says, or the least that fits the schema; it costs nothing."""
+    def _scripted(self, request: ModelCall, ask: Ask, agent: AgentSpec) -> Heard:
+        """What the script says, or the least that fits the schema."""
         if self._script is not None:
             answer = self._script.model(request, request.agent)
         else:
-            answer = {"json": least(plan.agents[request.agent].output)}
+            answer = {"json": least(agent.output)}
         calls = tuple(
             ToolCalled(id=f"call-{place}", tool=each["tool"], arguments=each.get("with") or {})
             for place, each in enumerate(answer.get("calls", ()))
         )
-        said = sum(len(each.text) for each in messages)
+        said = sum(len(each.text) for each in ask.messages)
         usage = Usage(tokens_in=about(said), tokens_out=about(len(json.dumps(answer))))
-        text = "" if calls else _text(answer["json"] if "json" in answer else answer["text"])
-        return Heard(text, calls, usage, plan.models[request.model].model, "stop"), answer
+        json_ = (answer["json"],) if "json" in answer else ()
+        text = "" if calls else _text(answer["json"] if json_ else answer["text"])
+        return Heard(text, calls, usage, ask.model, "stop", json_)
 
-    def _answered(
-        self, request: ModelCall, agent: AgentSpec, new: list[Message], heard: Heard, answer: dict[str, Any]
-    ) -> ModelAnswer:
+    def _answered(self, request: ModelCall, agent: AgentSpec, new: list[Message], heard: Heard) -> ModelAnswer:
         said = [*new, Message("assistant", heard.text, calls=heard.calls)]
-        transcript = self._transcripts.put(request.transcript, said)
         if heard.calls:
-            return ModelAnswer(calls=list(heard.calls), transcript=transcript, usage=heard.usage)
-        output = _fitting(agent, answer, heard)
-        return ModelAnswer(output=self._keeper.taken_in(output, request.keep), transcript=transcript, usage=heard.usage)
+            return ModelAnswer(calls=list(heard.calls), transcript=self._transcripts.put(request.transcript, said))
+        found = fitting(agent, heard)
+        return ModelAnswer(
+            output=self._keeper.taken_in(found.value, request.keep),
+            transcript=self._transcripts.put(request.transcript, said),
+            rung=found.rung,
+            repairs=list(found.steps),
+        )
+
+    def _facts(
+        self, failing: Failing, request: ModelCall, agent: AgentSpec, ask: Ask, new: list[Message]
+    ) -> dict[str, Any]:
+        """What the run needs to know to ask again: the conversation, with what is wrong, or how much room it takes."""
+        if failing.facts.get("is_cut") and ask.max_output < agent.max_output:
+            return {"tokens_in": prompt_tokens(ask), "is_cut": True}
+        if not (agent.ask_again and failing.type in JSON):
+            return {}
+        said, again = [], f"Your last answer cannot be used: {failing.message}. Answer again."
+        if isinstance(failing, OutOfContract):
+            said, again = [Message("assistant", failing.said)], failing.again
+        return {"transcript": self._transcripts.put(request.transcript, [*new, *said, Message("user", again)])}
 
 
-def _ask(request: ModelCall, plan: Plan, messages: list[Message]) -> Ask:
-    agent, model = plan.agents[request.agent], plan.models[request.model]
+def _ask(request: ModelCall, plan: Plan, agent: AgentSpec, messages: list[Message]) -> Ask:
+    model = plan.models[request.model]
     return Ask(
         model=model.model,
         messages=tuple(messages),
@@ -150,41 +163,3 @@ def _offered(name: str, tool: ToolSpec) -> Tool:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else encoded(value).decode("utf-8", "replace")
-
-
-def _progress() -> Callable[[str], None]:
-    """Tells with a sign of life how many characters have come."""
-    heard, told = 0, time.monotonic()
-
-    def on_text(piece: str) -> None:
-        nonlocal heard, told
-        heard += len(piece)
-        if time.monotonic() - told >= TOLD_EVERY:
-            told = time.monotonic()
-            activity.heartbeat(heard)
-
-    return on_text
-
-
-def _fitting(agent: AgentSpec, answer: dict[str, Any], heard: Heard) -> Any:
-    """The answer as its schema has it, plain text if it has none; raises `Failing` with what was used all the same.
-
-    Half an answer is none, however well it reads.
-    """
-    is_cut = heard.finish == "length"
-    if "json" not in answer and agent.output == ANSWER:
-        if is_cut:
-            raise _cut(agent, heard)
-        return {"text": answer["text"]}
-    try:
-        found = fitted(answer["json"], agent.output) if "json" in answer else read(answer["text"], agent.output)
-    except Unreadable as error:
-        raise _cut(agent, heard) if is_cut else Failing(error.category, error.message, usage=heard.usage) from None
-    if is_cut and found.rung != "strict":
-        raise _cut(agent, heard)
-    return found.value
-
-
-def _cut(agent: AgentSpec, heard: Heard) -> Failing:
-    said = f"{heard.model} was cut off at {heard.usage.tokens_out:,} tokens: a max_output above {agent.max_output:,}"
-    return Failing("context", f"{said} gives it more room", usage=heard.usage)

@@ -110,8 +110,10 @@ class Hearing:
             found = json.loads("".join(call.arguments) or "{}")
             json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError):
-            cut = f", for it was cut off at {self._ask.max_output:,} tokens" if self.finish == "length" else ""
-            said = f"{self.where}: {self.model} calls {call.tool!r} with what is not JSON{cut}"
+            if self.finish == "length":
+                said = f"{self.where}: {self.model} was cut off at {self._ask.max_output:,} tokens"
+                raise Failing("context", said, usage=usage, is_cut=True) from None
+            said = f"{self.where}: {self.model} calls {call.tool!r} with what is not JSON"
             raise Failing("json_syntax", said, usage=usage) from None
         if not isinstance(found, dict):
             said = f"{self.where}: {self.model} calls {call.tool!r} with what is no object"

@@ -18,3 +18,13 @@ def priced(model: ModelSpec, usage: Usage) -> Usage:
         total += usage.tokens_out * Decimal(model.output_price)
         usd = total / model.per
     return usage.model_copy(update={"usd": money(usd)})
+
+
+def together(one: Usage, other: Usage) -> Usage:
+    """Both, before they are priced."""
+    return Usage(
+        tokens_in=one.tokens_in + other.tokens_in,
+        tokens_out=one.tokens_out + other.tokens_out,
+        cached=one.cached + other.cached,
+        reasoning=one.reasoning + other.reasoning,
+    )

@@ -85,13 +85,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class Heard:
-    """A whole answer; with a schema, `text` is JSON as the model wrote it."""
+    """A whole answer; with a schema, `text` is JSON as the model wrote it. A script may give the value itself."""
 
     text: str
     calls: tuple[ToolCalled, ...]
     usage: Usage
     model: str
     finish: Finish
+    json: tuple[Any, ...] = ()
 
 
 def functions(ask: Ask) -> list[dict[str, Any]]:

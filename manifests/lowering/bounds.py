@@ -90,7 +90,7 @@ class Bounds:
     def _agent(self, name: str, times: int, cheaper: list[str] | None = None) -> Load:
         spec = self._agents[name]
         rungs = list(dict.fromkeys([*spec.ladder, *(cheaper or [])]))
-        calls = times * spec.max_turns * len(rungs)
+        calls = times * (spec.max_turns + spec.ask_again) * len(rungs)
         tool_calls = times * (spec.max_turns - 1) * spec.calls_per_turn if spec.tools else 0
         return _activities(calls + tool_calls) + Load(
             model_calls=calls,

@@ -29,6 +29,7 @@ def _agent(bundle: Bundle, contract: AgentContract) -> plan.AgentSpec:
         context=agent.context,
         tools=agent.tools,
         max_turns=agent.max_turns,
+        ask_again=agent.ask_again,
         calls_per_turn=agent.calls_per_turn,
         max_output=agent.max_output,
         temperature=agent.temperature,

@@ -34,6 +34,9 @@ class Agent(Shape):
     context: Name | None = Field(None, description="A context profile of `memory.yaml`.")
     tools: list[Name] = Field(default_factory=list, description="Tools it may call; absent means none.")
     max_turns: int = Field(8, ge=1, le=1_000, description="Most model calls of one answer.")
+    ask_again: int = Field(
+        1, ge=0, le=10, description="How often an answer that does not fit is asked for again, with what is wrong."
+    )
     calls_per_turn: int = Field(8, ge=1, le=64, description="Most tool calls of one turn.")
     output: JsonSchema | None = Field(None, description="Schema of its answer; absent means `{text: string}`.")
     budget: Budget | None = Field(None, description="What one answer may spend.")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult, Usage
 from manifests import plan as plans
-from manifests.plan import AgentSpec, Budget
-from workflows.budget import Ledger, Spent
+from manifests.plan import AgentSpec
+from workflows.budget import Spent
 from workflows.failures import Failed
 from workflows.kinds import tool
+from workflows.purse import Prospect, Purse
+from workflows.sizes import size_of
 from workflows.together import all_of
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
     from workflows.interpreter import Interpreter
 
+# A prompt may turn out longer than thought, and an answer longer than was set aside for it.
+MOST_CALLS = 3
 # What a model cannot answer for; any other failure of a tool is told to it.
 _NOT_THE_MODELS = ("budget", "cancelled", "engine")
 
@@ -43,6 +49,19 @@ async def propose(run: Interpreter, walk: Walk, node: plans.Planning, attempt: i
     return await _Asking(run, walk, node, node.agent, variables, attempt).climb(spec.ladder)
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """Where a conversation stands: the transcript so far, the tokens it has, and what is new."""
+
+    number: int = 0
+    transcript: str | None = None
+    tokens: int = 0
+    results: list[ToolResult] = field(default_factory=list)
+
+    def after(self, transcript: str | None, used: Usage, results: Sequence[ToolResult] = ()) -> _Turn:
+        return _Turn(self.number + 1, transcript, used.tokens_in + used.tokens_out, list(results))
+
+
 class _Asking:
     """One try of an agent: its rungs, its turns, and what it has spent so far."""
 
@@ -53,7 +72,7 @@ class _Asking:
         self._spec: AgentSpec = run.plan.agents[agent]
         self._variables = variables
         self._attempt = attempt
-        self._own = Ledger(self._spec.budget or Budget())
+        self._purse = Purse(agent, self._spec, run.ledger)
         self._tag = f"{walk.at(node)}~{attempt}" if attempt > 1 else walk.at(node)
 
     async def climb(self, ladder: list[str]) -> Any:
@@ -62,73 +81,94 @@ class _Asking:
             try:
                 return await self._turns(model, f"{self._tag}^{rung}" if rung else self._tag)
             except Failed as failure:
-                failure.cost = float(self._own.spent.usd)
+                failure.cost = float(self._purse.own.spent.usd)
                 if rung + 1 == len(ladder) or failure.category not in self._spec.next_rung_on:
                     raise
+                said = f"{self._tag}: {ladder[rung + 1]} instead of {model}"
+                self._run.steering.note("next model", "", said, f"{failure.category}: {failure.message}")
         raise AssertionError("a ladder has a rung")
 
     async def _turns(self, model: str, tag: str) -> Any:
-        answer, results = ModelAnswer(), list[ToolResult]()
-        for turn in range(self._spec.max_turns):
-            answer = await self._call(model, f"{tag}.{turn}" if turn else tag, answer.transcript, results, turn)
+        turn, asked_again = _Turn(), 0
+        while turn.number < self._spec.max_turns + asked_again:
+            try:
+                answer = await self._call(model, f"{tag}.{turn.number}" if turn.number else tag, turn)
+            except Failed as failure:
+                # What was said, and what is wrong with it, stands in the transcript.
+                transcript = failure.call.get("transcript")
+                if transcript is None or asked_again >= self._spec.ask_again:
+                    raise
+                asked_again += 1
+                turn = turn.after(transcript, Usage.model_validate(failure.usage))
+                continue
             if not answer.calls:
                 return self._run.noted(answer.output)
-            if turn + 1 < self._spec.max_turns:
-                results = await self._use_tools(answer.calls, f"{tag}.{turn}")
+            results = []
+            if turn.number + 1 < self._spec.max_turns + asked_again:
+                results = await self._use_tools(answer.calls, f"{tag}.{turn.number}")
+            turn = turn.after(answer.transcript, answer.usage, results)
         raise Failed("json_major", f"no answer after {self._spec.max_turns} turns")
 
-    async def _call(
-        self, model: str, id: str, transcript: str | None, results: list[ToolResult], turn: int
-    ) -> ModelAnswer:
-        run, node = self._run, self._node
-        spec = run.plan.models[model]
-        reserved = await self._reserve(model)
-        used = Spent(calls=1)
-        calls = run.calls
-        key = f"{calls.key(self._walk, node)}/{id}"
-        request = ModelCall(
-            **calls.call(self._walk, node, calls.number(self._agent), key),
+    async def _call(self, model: str, id: str, turn: _Turn) -> ModelAnswer:
+        """The answer of one turn. A call for which too little was set aside is made again with more."""
+        request = self._request(model, id, turn)
+        prospect = Prospect.of(self._characters(request), self._spec.max_output)
+        prospect = replace(prospect, tokens_in=prospect.tokens_in + turn.tokens)
+        for again in range(MOST_CALLS):
+            try:
+                return await self._asked(request, f"{id}+{again}" if again else id, prospect, turn)
+            except Failed as failure:
+                tokens_in = failure.call.get("tokens_in")
+                if tokens_in is None or again + 1 == MOST_CALLS:
+                    raise
+                prospect = replace(prospect, tokens_in=tokens_in, was_cut=bool(failure.call.get("is_cut")))
+        raise AssertionError("a call is made once")
+
+    def _request(self, model: str, id: str, turn: _Turn) -> ModelCall:
+        calls = self._run.calls
+        key = f"{calls.key(self._walk, self._node)}/{id}"
+        return ModelCall(
+            **calls.call(self._walk, self._node, calls.number(self._agent), key),
             agent=self._agent,
             model=model,
-            variables=self._variables if transcript is None else {},
-            transcript=transcript,
-            results=results,
-            messages=run.mail_for(self._agent),
+            variables=self._variables if turn.transcript is None else {},
+            transcript=turn.transcript,
+            results=turn.results,
+            messages=self._run.mail_for(self._agent),
             max_output=self._spec.max_output,
         )
+
+    def _characters(self, request: ModelCall) -> int:
+        """About how much is new in what is said; nothing depends on it where nothing is counted."""
+        if self._run.plan.ir_version < 2:
+            return 0
+        prompt = len(self._spec.prompt) if request.transcript is None else 0
+        return prompt + size_of([request.variables, request.results, request.messages])
+
+    async def _asked(self, request: ModelCall, id: str, prospect: Prospect, turn: _Turn) -> ModelAnswer:
+        run, node, spec = self._run, self._node, self._run.plan.models[request.model]
+        if run.plan.ir_version < 2:
+            aside = await self._purse.opened_as_seen(spec)
+        else:
+            aside, request.cap = await self._purse.opened(spec, prospect)
+        used = Spent(calls=1)
         try:
-            answer = await calls.activity(
+            answer = await run.calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
-                queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(model, turn),
+                queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(request.model, turn.number),
             )  # fmt: skip
             used = _spent(answer.usage)
         except Failed as failure:
             used = _spent(Usage.model_validate(failure.usage))
             raise
         finally:
-            run.ledger.settle(reserved, used)
-            self._own.settle(reserved, used)
-            run.ledger.saw(self._agent, used)
+            self._purse.settle(aside, used)
         return answer
 
     def _summary(self, model: str, turn: int) -> str:
         more = f", turn {turn + 1}" if turn else ""
         more += f", try {self._attempt}" if self._attempt > 1 else ""
         return f"{self._walk.at(self._node)}: {self._agent} on {model}{more}"
-
-    async def _reserve(self, model: str) -> Spent:
-        """What calls of this agent have been seen to use, and at least something where something is paid for."""
-        run, spec = self._run, self._run.plan.models[model]
-        seen = run.ledger.seen(self._agent)
-        priced = Decimal(spec.input_price) or Decimal(spec.output_price)
-        usd = max(seen.usd, Decimal("0.000001")) if priced else Decimal(0)
-        wanted = Spent(1, max(seen.tokens, 1), usd)
-        own = self._own.reserve(wanted)
-        try:
-            return await run.ledger.reserved_for(wanted)
-        except Failed:
-            self._own.settle(own, Spent())
-            raise
 
     async def _use_tools(self, wanted: list[ToolCalled], tag: str) -> list[ToolResult]:
         """The calls of one turn, side by side; those beyond the limit are refused."""

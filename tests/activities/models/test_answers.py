@@ -81,21 +81,31 @@ async def test_a_refusal_is_a_failure_that_was_paid_for(kind: str) -> None:
     assert (failed.value.type, failed.value.usage) == ("refusal", usage_of(kind, Said()))
 
 
+def called(arguments: str, finish: str) -> Reply:
+    delta = {"tool_calls": [{"index": 0, "id": "c0", "function": {"name": "look", "arguments": arguments}}]}
+    chunks = [{"choices": [{"index": 0, "delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": finish}]}]
+    return Reply(body=b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in chunks))
+
+
 @pytest.mark.parametrize("kind", ["openai", "openai_compatible"])
 @pytest.mark.parametrize(
     ("arguments", "category"),
     [('{"what": ', "json_syntax"), ("[1]", "json_major"), ('{"x": "\\ud800"}', "json_syntax")],
 )
 async def test_arguments_that_are_no_object_fail_with_what_was_used(kind: str, arguments: str, category: str) -> None:
-    delta = {"tool_calls": [{"index": 0, "id": "c0", "function": {"name": "look", "arguments": arguments}}]}
-    chunks = [{"choices": [{"index": 0, "delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": "length"}]}]
-    body = b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in chunks)
-    async with Stub(Reply(body=body)) as stub, Asking(kind, stub.url) as provider:
+    async with Stub(called(arguments, "tool_calls")) as stub, Asking(kind, stub.url) as provider:
         with pytest.raises(Failing, match="calls 'look' with what is no") as failed:
             await provider.answer(ask(tools=(LOOK,)), nobody)
     assert failed.value.type == category
     assert failed.value.usage is not None
     assert failed.value.usage.tokens_out > 0
+
+
+async def test_arguments_that_are_cut_off_are_half_an_answer() -> None:
+    async with Stub(called('{"what": ', "length")) as stub, Asking("openai", stub.url) as provider:
+        with pytest.raises(Failing, match="m-1 was cut off at 100 tokens") as failed:
+            await provider.answer(ask(tools=(LOOK,)), nobody)
+    assert failed.value.type == "context"
 
 
 # --- schemas

@@ -14,7 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.blobs import FileBlobs, Keeper
 from activities.contracts import ModelCall
 from activities.failing import Failing
-from activities.models import calls
+from activities.models import telling
 from activities.models.calls import ModelActivities
 from activities.models.endpoints import Endpoints
 from activities.models.secrets import Secrets
@@ -125,12 +125,12 @@ async def test_an_answer_that_is_whole_is_one_although_its_room_is_used_up(tmp_p
 
 
 async def test_a_call_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "TOLD_EVERY", 0.0)
+    monkeypatch.setattr(telling, "TOLD_EVERY", 0.0)
     environment, told = ActivityEnvironment(), list[Any]()
     environment.on_heartbeat = told.append
     async with Stub(Reply(said=BOAT)) as stub:
         await Calling(tmp_path, "openai", stub.url).called(environment)
-    assert told == [8, 16]
+    assert [(each.heard, each.text) for each in told] == [(0, ""), (8, '{"boat":'), (16, '{"boat": "AHOY"}')]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,89 @@
+"""What one call of a model may use: never more than the run and the agent's answer have left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+
+from activities.contracts import LEAST_OUTPUT, Cap
+from manifests.plan import AgentSpec, Budget, ModelSpec
+from workflows.budget import PENNY, Ledger, Spent
+from workflows.failures import Failed
+
+# Characters of a prompt for one token, before a provider has counted any.
+DENSE = 3
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """How much a call may use: the tokens that go in, and at least and at most those that come out."""
+
+    tokens_in: int
+    least: int
+    most: int
+    was_cut: bool = False
+
+    @classmethod
+    def of(cls, characters: int, most: int) -> Prospect:
+        return cls(characters // DENSE, min(LEAST_OUTPUT, most), most)
+
+    def spent(self, model: ModelSpec, tokens_out: int) -> Spent:
+        usd = (self.tokens_in * Decimal(model.input_price) + tokens_out * Decimal(model.output_price)) / model.per
+        return Spent(1, self.tokens_in + tokens_out, usd.quantize(PENNY, ROUND_UP))
+
+
+class Purse:
+    """The budget of one answer of an agent, inside that of the run."""
+
+    def __init__(self, agent: str, spec: AgentSpec, run: Ledger) -> None:
+        self._agent = agent
+        self._run = run
+        self.own = Ledger(spec.budget or Budget())
+        self._last = Spent()
+
+    async def opened(self, model: ModelSpec, prospect: Prospect) -> tuple[Spent, Cap | None]:
+        """What is set aside for a call, and the most that it may use; raises `Failed`."""
+        least, most = (prospect.spent(model, tokens) for tokens in (prospect.least, prospect.most))
+        self.own.check(least)
+        most = _within(most, self.own.left())
+        if prospect.was_cut:
+            # Nothing less than all there is makes sense now.
+            least = _within(most, self._run.left(settled=True))
+            if least.tokens <= self._last.tokens and least.usd <= self._last.usd:
+                raise Failed("budget", "the answer was cut off, and there is no more room for it in the budget")
+        aside = await self._run.set_aside(least, most, self._run.seen(self._agent))
+        self.own.reserve(aside)
+        self._last = aside
+        return aside, self._cap(aside)
+
+    async def opened_as_seen(self, model: ModelSpec) -> Spent:
+        """What calls of this agent have been seen to use, and at least something where something is paid for."""
+        seen = self._run.seen(self._agent)
+        priced = Decimal(model.input_price) or Decimal(model.output_price)
+        usd = max(seen.usd, Decimal("0.000001")) if priced else Decimal(0)
+        wanted = Spent(1, max(seen.tokens, 1), usd)
+        own = self.own.reserve(wanted)
+        try:
+            return await self._run.reserved_for(wanted)
+        except Failed:
+            self.own.settle(own, Spent())
+            raise
+
+    def _cap(self, aside: Spent) -> Cap | None:
+        ledgers = [] if self._run.open_handed else [self._run, self.own]
+        counts_tokens = any(each.tokens is not None for each in ledgers)
+        counts_usd = any(each.usd is not None for each in ledgers) and aside.usd
+        if not (counts_tokens or counts_usd):
+            return None
+        return Cap(tokens=aside.tokens if counts_tokens else None, usd=format(aside.usd, "f") if counts_usd else None)
+
+    def settle(self, aside: Spent, used: Spent) -> None:
+        self._run.settle(aside, used)
+        self.own.settle(aside, used)
+        self._run.saw(self._agent, used)
+
+
+def _within(most: Spent, left: Budget) -> Spent:
+    tokens = most.tokens if left.tokens is None else min(most.tokens, left.tokens)
+    usd = most.usd if left.usd is None else min(most.usd, Decimal(left.usd))
+    return Spent(1, tokens, usd)
