@@ -71,14 +71,15 @@ class Ledger:
     async def set_aside(self, least: Spent, most: Spent, seen: Spent) -> Spent:
         """What one call may use, between its least and its most; raises `Failed` when there is not even the least.
 
-        It gets twice what such calls have been seen to use, or a quarter of what is free if that is more: so those
-        that run side by side get their parts, and all of them together never have more than there is.
+        Alone it gets its most. Beside others it gets twice what such calls have been seen to use, or a quarter of what
+        is free if that is more: so all get their parts, and together they never have more than there is.
         """
         while True:
+            before = most if self.reserved == Spent() else seen
             free = self.left()
             dollars = None if free.usd is None else Decimal(free.usd)
-            tokens = _part(least.tokens, most.tokens, seen.tokens, free.tokens)
-            usd = _part(least.usd, most.usd, seen.usd, dollars)
+            tokens = _part(least.tokens, most.tokens, before.tokens, free.tokens)
+            usd = _part(least.usd, most.usd, before.usd, dollars)
             try:
                 return self.reserve(Spent(1, tokens, usd))
             except Failed:

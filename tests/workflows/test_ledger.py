@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +34,16 @@ CAPS = st.builds(
 AMOUNTS = st.builds(Spent, COUNTS, COUNTS, DOLLARS)
 
 
+async def at_once(coroutine: Coroutine[Any, Any, Spent]) -> Spent | None:
+    """What it gives without waiting for anything."""
+    task = asyncio.create_task(coroutine)
+    await asyncio.sleep(0)
+    if task.done():
+        return task.result()
+    task.cancel()
+    return None
+
+
 class Accounts(RuleBasedStateMachine):
     """A ledger beside a plain list of what was set aside and a plain sum of what was spent."""
 
@@ -47,6 +61,19 @@ class Accounts(RuleBasedStateMachine):
         except Failed:
             assert self.ledger.as_json() == before
             assert not self._fits(wanted)
+
+    @rule(least=AMOUNTS, more=AMOUNTS, seen=AMOUNTS)
+    def set_aside(self, least: Spent, more: Spent, seen: Spent) -> None:
+        least, most = replace(least, calls=1), replace(least + more, calls=1)
+        try:
+            given = asyncio.run(at_once(self.ledger.set_aside(least, most, seen)))
+        except Failed:
+            assert not self._fits(least)
+            return
+        if given is not None:
+            assert least.tokens <= given.tokens <= most.tokens
+            assert least.usd <= given.usd <= most.usd
+            self.aside.append(given)
 
     @rule(shares=st.integers(1, 7))
     def lease(self, shares: int) -> None:

@@ -103,7 +103,7 @@ class Stub:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; whether there may be another on this connection."""
-        asked = await _request(reader)
+        asked = await request_of(reader)
         self.asked.append(asked)
         self._reached.set()
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -140,7 +140,7 @@ class Stub:
         self.left.set()
 
 
-async def _request(reader: asyncio.StreamReader) -> Asked:
+async def request_of(reader: asyncio.StreamReader) -> Asked:
     line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in fields)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))

@@ -1,0 +1,119 @@
+"""Budgets in tokens and dollars, against a server that bills: no call can use more than is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from tests.activities.models.billing import Billing
+from tests.support import Ended, Hauling
+
+WORKFLOW = """
+apiVersion: haulage/v1
+name: talk
+budget: {budget}
+input:
+  type: object
+  properties: {{wanted: {{type: array, items: {{type: integer}}, maxItems: 50}}}}
+  required: [wanted]
+output: ${{all.ok}}
+nodes:
+  all:
+    map: {{over: input.wanted, as: n, max: 50, concurrency: 50, on_error: partition, do: {{nodes: {{
+      say: {{agent: talker, with: {{n: "${{n}}"}}}}}}}}}}
+"""
+AGENTS = """
+apiVersion: haulage/v1
+agents:
+  talker: {{model: main, prompt: {{text: "say {{{{ n }}}}"}}, max_output: {most}}}
+"""
+MODELS = """
+apiVersion: haulage/v1
+models:
+  main: {{provider: openai_compatible, model: m-1, base_url: "{url}", price: {{input: 1.0, output: 2.0, per: 1000}}}}
+"""
+
+
+def written(folder: Path, billing: Billing, budget: str, most: int) -> Path:
+    bundle = folder / "talk"
+    bundle.mkdir(parents=True)
+    (bundle / "workflow.yaml").write_text(WORKFLOW.format(budget=budget))
+    (bundle / "agents.yaml").write_text(AGENTS.format(most=most))
+    (bundle / "models.yaml").write_text(MODELS.format(url=billing.url))
+    return folder
+
+
+async def ended(
+    temporal: Client, home: Path, billing: Billing, budget: str, wanted: list[int], most: int = 4_096
+) -> Ended:
+    bundles = written(home / "bundles", billing, budget, most)
+    async with Hauling(temporal, home / "home", bundles=[bundles]) as haul:
+        return await haul.run("talk", {"wanted": wanted})
+
+
+def billed(billing: Billing) -> int:
+    return sum(each.tokens for each in billing.receipts)
+
+
+def spent(end: Ended) -> Any:
+    return end.state["spent"]
+
+
+async def test_what_is_spent_is_what_was_billed(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 100000, usd: 500}", [10, 20, 30])
+    assert end.status == "completed"
+    assert spent(end)["tokens"] == billed(billing)
+    assert float(spent(end)["usd"]) == sum(each.tokens_in + 2 * each.tokens_out for each in billing.receipts) / 1_000
+
+
+async def test_a_model_that_never_stops_is_stopped_at_what_is_left(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 1000}", [100_000])
+    assert [each.tokens_out for each in billing.receipts] == [each.most for each in billing.receipts]
+    assert len(billing.receipts) == 1
+    assert 900 < billed(billing) <= 1_000
+    assert spent(end)["tokens"] == billed(billing)
+    assert end.output == []
+
+
+async def test_a_prompt_that_leaves_no_room_is_not_sent(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 100}", [10])
+    assert billing.receipts == []
+    assert end.output == []
+
+
+async def test_dollars_hold_as_tokens_do(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing:
+        end = await ended(temporal, tmp_path, billing, "{usd: 1.5}", [100_000])
+    used = sum(each.tokens_in + 2 * each.tokens_out for each in billing.receipts) / 1_000
+    assert 1.0 < used <= 1.5
+    assert float(spent(end)["usd"]) == used
+
+
+async def test_calls_side_by_side_share_what_there_is(temporal: Client, tmp_path: Path) -> None:
+    async with Billing(pause=0.002) as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 20000}", [50] * 20)
+    assert len(end.output) == 20
+    assert billing.most_at_once > 4
+    assert spent(end)["tokens"] == billed(billing)
+
+
+async def test_together_they_never_pass_the_cap(temporal: Client, tmp_path: Path) -> None:
+    async with Billing(pause=0.0005) as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 5000}", [400] * 20)
+    assert billed(billing) <= 5_000
+    assert spent(end)["tokens"] == billed(billing)
+    assert 5 <= len(end.output) < 20
+
+
+async def test_an_answer_cut_for_want_of_budget_is_asked_for_again_with_all_of_it(
+    temporal: Client, tmp_path: Path
+) -> None:
+    async with Billing(pause=0.0005) as billing:
+        end = await ended(temporal, tmp_path, billing, "{tokens: 12000}", [2_500, 2_500, 2_500])
+    assert [each.tokens_out for each in billing.receipts].count(2_500) == len(end.output) >= 2
+    assert spent(end)["tokens"] == billed(billing) <= 12_000
