@@ -148,13 +148,15 @@ class ModelAnswer(Answer):
 class Sign(Answer):
     """What a call tells while it goes on, with its signs of life: what it has used, and the end of what came.
 
-    `heard` characters came in all. `lost` is what tries that died with their workers have used.
+    It uses at `most` so many tokens; `heard` characters came in all. `lost` is what tries before this one have used,
+    which died with their workers, and `most_lost` what they can have used.
     """
 
     tokens_in: int = 0
     tokens_out: int = 0
-    max_output: int = 0
+    most: int = 0
     lost: Usage = Usage()
+    most_lost: int = 0
     heard: int = 0
     text: str = ""
 

@@ -139,6 +139,7 @@ def _worker(
         max_concurrent_activities=settings.activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
         sticky_queue_schedule_to_start_timeout=STICKY,
+        max_heartbeat_throttle_interval=timedelta(milliseconds=settings.told_ms),
         **{**own, **more},
     )
 

@@ -28,6 +28,11 @@ class Settings(BaseSettings):
         "absent means `store.db` below `home`.",
     )
     heartbeat_ms: int = Field(10_000, ge=500, description="A worker that is silent for so long is taken for lost.")
+    told_ms: int = Field(
+        500,
+        ge=50,
+        description="How often a model's call tells how far it is: what watchers see, and what a loss costs.",
+    )
     lost_attempts: int = Field(10, ge=1, description="How often a call is given out again when its worker is lost.")
     runs: int = Field(200, ge=1, description="Workflow tasks that a worker works on at once.")
     activities: int = Field(100, ge=1, description="Activities that a worker works on at once.")

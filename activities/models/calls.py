@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from temporalio import activity
 
 from activities.blobs import Keeper, encoded
-from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult, Usage
+from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, ToolResult, Usage
 from activities.failing import Failing
 from activities.models.clipping import clipped, prompt_tokens
 from activities.models.endpoints import Endpoints
@@ -21,7 +21,7 @@ from activities.models.hearing import about
 from activities.models.prices import priced, together
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
-from activities.models.telling import Telling, lost_tries
+from activities.models.telling import Telling, last_sign
 from activities.models.transcripts import Transcripts
 from activities.plans import Plans
 from activities.script import Script
@@ -48,17 +48,17 @@ class ModelActivities:
     async def call(self, request: ModelCall) -> ModelAnswer:
         plan, before, new = await asyncio.to_thread(self._asked, request)
         agent, model = plan.agents[request.agent], plan.models[request.model]
-        lost, most_lost = lost_tries()
+        earlier = last_sign()
         ask = _ask(request, plan, agent, [*before, *new])
         try:
-            ask = replace(ask, max_output=clipped(ask, model, request.cap, most_lost))
-            heard = await self._heard(request, ask, agent, model, lost)
+            ask = replace(ask, max_output=clipped(ask, model, request.cap, earlier.most_lost))
+            heard = await self._heard(request, ask, agent, model, earlier)
             answer = await asyncio.to_thread(self._answered, request, agent, new, heard)
         except Failing as failing:
             facts = await asyncio.to_thread(self._facts, failing, request, agent, ask, new)
-            usage = self._settled(model, together(lost, failing.usage or Usage()))
+            usage = self._settled(model, together(earlier.lost, failing.usage or Usage()))
             raise failing.with_usage(usage, **facts) from None
-        return answer.model_copy(update={"usage": self._settled(model, together(lost, heard.usage))})
+        return answer.model_copy(update={"usage": self._settled(model, together(earlier.lost, heard.usage))})
 
     def _is_scripted(self, model: ModelSpec) -> bool:
         return self._script is not None or model.provider == "scripted"
@@ -90,12 +90,12 @@ class ModelActivities:
         except TemplateError as error:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 
-    async def _heard(self, request: ModelCall, ask: Ask, agent: AgentSpec, model: ModelSpec, lost: Usage) -> Heard:
+    async def _heard(self, request: ModelCall, ask: Ask, agent: AgentSpec, model: ModelSpec, earlier: Sign) -> Heard:
         """The answer of a provider, or a `Failing`; the model stops when this is cancelled."""
         if self._is_scripted(model):
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
-        return await provider.answer(ask, Telling(prompt_tokens(ask), ask.max_output, lost).on_text)
+        return await provider.answer(ask, Telling(ask, earlier).on_text)
 
     def _scripted(self, request: ModelCall, ask: Ask, agent: AgentSpec) -> Heard:
         """What the script says, or the least that fits the schema."""

@@ -7,20 +7,25 @@ import time
 from temporalio import activity
 
 from activities.contracts import Sign, Usage
+from activities.models.clipping import prompt_tokens
+from activities.models.hearing import about
 from activities.models.prices import together
+from activities.models.protocol import Ask
 from activities.watching import tell
 
-# Seconds from one word about an answer that comes in to the next.
-TOLD_EVERY = 0.25
+# Seconds from one word about an answer that comes in to the next; the worker may pass them on less often.
+TOLD_EVERY = 0.05
 # How much of the end of a text is told.
 TAIL = 4_000
 
 
 class Telling:
-    """A call as it goes on; `lost` is what tries before this one have used and died with."""
+    """A call as it goes on; `before` is where the tries before it have left off."""
 
-    def __init__(self, tokens_in: int, max_output: int, lost: Usage) -> None:
-        self._sign = Sign(tokens_in=tokens_in, max_output=max_output, lost=lost)
+    def __init__(self, ask: Ask, before: Sign) -> None:
+        said = sum(len(each.text) for each in ask.messages)
+        most = prompt_tokens(ask) + ask.max_output
+        self._sign = before.model_copy(update={"tokens_in": about(said), "most": most})
         self._tail = ""
         self._heard = 0
         self._pieces = 0
@@ -37,11 +42,11 @@ class Telling:
             tell(self._sign.model_copy(update=more))
 
 
-def lost_tries() -> tuple[Usage, int]:
-    """What lost tries of this call have used as far as they told, and how many tokens that were at most."""
+def last_sign() -> Sign:
+    """Where a try after lost ones begins: with nothing of its own, and what they have used."""
     told = activity.info().heartbeat_details
     if not told:
-        return Usage(), 0
+        return Sign()
     sign = Sign.model_validate(told[0])
-    usage = together(sign.lost, Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out))
-    return usage, sign.lost.tokens_in + sign.lost.tokens_out + sign.tokens_in + sign.max_output
+    used = Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out)
+    return Sign(lost=together(sign.lost, used), most_lost=sign.most_lost + sign.most)

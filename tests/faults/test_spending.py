@@ -1,0 +1,56 @@
+"""Workers of models that die in the middle of their calls, against a server that bills for every word."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.activities.models.billing import Billing
+from tests.faults.processes import Nest, Setup
+from tests.support import Ended, Haul
+from tests.workflows.test_spending import billed, spent, written
+from workers.building import world
+from workers.settings import Settings
+
+DEATHS = 50
+CAP = 6_000
+WANTED = [40] * 12
+
+
+async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ended], chance: random.Random) -> int:
+    """Workers one after another, each killed while calls are under way; how many died so."""
+    deaths = 0
+    while not end.done():
+        async with nest.hatched(own, "--roles", "models"):
+            while not billing.at_once and not end.done():
+                await asyncio.wait([end], timeout=0.02)
+            await asyncio.wait([end], timeout=chance.uniform(0.0, 1.2))
+            deaths += billing.at_once > 0
+    return deaths
+
+
+@pytest.mark.long
+async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
+    ways: list[Client], nest: Nest, tmp_path: Path
+) -> None:
+    chance, deaths, runs, passed, told = random.Random(7), 0, 0, 0, 0
+    async with Billing(pause=0.02) as billing:
+        bundles = written(tmp_path / "bundles", billing, f"{{tokens: {CAP}}}", 200)
+        settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100"}
+        own = Setup(ways[0].service_client.config.target_host, tmp_path, ways[0].namespace, settings)
+        haul = Haul(ways[0], world(Settings(home=tmp_path)))
+        async with nest.hatched(own, "--roles", "run"):
+            while deaths < DEATHS:
+                billing.receipts.clear()
+                end = asyncio.create_task(haul.run("talk", {"wanted": WANTED}))
+                deaths += await dying(nest, own, billing, end, chance)
+                runs += 1
+                assert billed(billing) <= CAP
+                passed += billed(billing)
+                told += spent(await end)["tokens"]
+    print(f"\n{deaths} deaths in {runs} runs: {passed:,} tokens billed, {told:,} told, {told / passed - 1:+.1%}")
+    assert abs(told - passed) < 0.1 * passed
