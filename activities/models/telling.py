@@ -44,9 +44,9 @@ class Telling:
 
 def last_sign() -> Sign:
     """Where a try after lost ones begins: with nothing of its own, and what they have used."""
-    told = activity.info().heartbeat_details
+    attempt, told = activity.info().attempt, activity.info().heartbeat_details
     if not told:
-        return Sign()
+        return Sign(attempt=attempt)
     sign = Sign.model_validate(told[0])
     used = Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out)
-    return Sign(lost=together(sign.lost, used), most_lost=sign.most_lost + sign.most)
+    return Sign(attempt=attempt, lost=together(sign.lost, used), most_lost=sign.most_lost + sign.most)

@@ -82,7 +82,8 @@ class Haul:
         link = server.link(handle.id, handle.first_execution_run_id or "") or server.address
         view = screen(handle.id, link, self._order.plan, self._color, sys.stderr, json=self._json)
         ask = not self._json and sys.stdin.isatty() and sys.stderr.isatty()
-        follower = Follower(handle, view, Answers(handle, self._order.answers, view, ask=ask), _watched(server, crew))
+        answers = Answers(handle, self._order.answers, view, ask=ask)
+        follower = Follower(server.client, handle, view, answers, _watched(server, crew))
         follower.unanswered = lambda: _called_in(server, crew, follower, self._settings.queue)
         for name, brought in self._order.signals.items():
             for each in brought:

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from temporalio.client import Client
+
 from gateway.cli.asking import Answers
 from gateway.cli.live import Screen
 from gateway.cli.misuse import Trouble
 from gateway.cli.runs import Handle, asked
+from gateway.cli.voices import voices
 
 SOONEST, LATEST = 0.2, 2.0
 PATIENCE = 3.0
@@ -18,8 +21,10 @@ PATIENCE = 3.0
 class Follower:
     """`watched` are tasks that must outlast the run, each with what it means when one ends before."""
 
-    def __init__(self, handle: Handle, screen: Screen, answers: Answers, watched: dict[asyncio.Task[Any], str]) -> None:
-        self._handle, self._screen, self._answers = handle, screen, answers
+    def __init__(
+        self, client: Client, handle: Handle, screen: Screen, answers: Answers, watched: dict[asyncio.Task[Any], str]
+    ) -> None:
+        self._client, self._handle, self._screen, self._answers = client, handle, screen, answers
         self._watched = watched
         self.unanswered: Callable[[], Awaitable[None]] | None = None
 
@@ -68,5 +73,5 @@ class Follower:
         waits = state.get("status") != "starting"
         gates = (await asked(self._handle, "gates", PATIENCE) or []) if waits else []
         if not self._answers.asks:
-            self._screen.show(state, gates)
+            self._screen.show(state, gates, await voices(self._client, self._handle))
         await self._answers.see(gates)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TextIO
 
 from gateway.cli.tables import shortened, size
 from gateway.cli.terminal import Painter, visible
+from gateway.cli.voices import Listener, Voice
 from manifests.plan import Node, Plan, body_of
 
 MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "running": "●", "waiting": "·"}
@@ -18,7 +19,7 @@ SPARE = 5  # lines of the terminal that are not for nodes
 
 
 class Screen(Protocol):
-    def show(self, state: dict[str, Any], gates: list[dict[str, Any]]) -> None: ...
+    def show(self, state: dict[str, Any], gates: list[dict[str, Any]], voices: Sequence[Voice] = ()) -> None: ...
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -32,7 +33,9 @@ class Tree:
         self._plan = plan
         self._paint = paint
 
-    def lines(self, state: dict[str, Any], gates: list[dict[str, Any]], most: int) -> list[str]:
+    def lines(
+        self, state: dict[str, Any], gates: list[dict[str, Any]], most: int, voices: Sequence[Voice] = ()
+    ) -> list[str]:
         states: dict[str, str] = state.get("nodes", {})
         nodes = self._plan.graph.by_id if self._plan else {}
         asked = {gate["node"]: gate for gate in gates}
@@ -45,6 +48,7 @@ class Tree:
             lines = [self._row(states[name], name, node.kind if node else "", note, wide)]
             if states[name] == "running" and node is not None:
                 lines += self._inside(node, state)
+                lines += [self._said(each) for each in voices if each.node == name][:MOST_OPEN]
             rows.append((states[name], lines))
         final = state.get("inside", {}).get("", {})
         rows += [(each, [self._row(each, name, "finally", "", wide)]) for name, each in final.items()]
@@ -59,6 +63,13 @@ class Tree:
         mark = {"done": self._paint.good, "failed": self._paint.bad, "running": self._paint.label}
         said = mark.get(state, self._paint.faint)(head)
         return f"{said}{self._paint.faint(kind)}{note}".rstrip()
+
+    def _said(self, voice: Voice) -> str:
+        """The end of what is being said, on one line."""
+        room = self._paint.width - 12
+        text = visible(" ".join(voice.text.split()))
+        again = f"attempt {voice.attempt}: " if voice.attempt > 1 else ""
+        return self._paint.faint(f"      ┆ {again}{text if len(text) <= room else '…' + text[-room:]}")
 
     def _inside(self, node: Node, state: dict[str, Any]) -> Iterator[str]:
         """The iterations of a body that are under way."""
@@ -106,13 +117,13 @@ class Terminal:
         self._drawn = 0
         self.say(paint.faint(link))
 
-    def show(self, state: dict[str, Any], gates: list[dict[str, Any]]) -> None:
+    def show(self, state: dict[str, Any], gates: list[dict[str, Any]], voices: Sequence[Voice] = ()) -> None:
         height = os.get_terminal_size(self._stream.fileno()).lines or 24
         facts = [str(state.get("status", "")), f"{time.monotonic() - self._began:.0f} s", spent(state.get("spent"))]
         title = visible(self._title)
         rest = shortened("  " + " · ".join(filter(None, facts)), max(self._paint.width - size(title) - 1, 0))
         head = self._paint.place(shortened(title, self._paint.width - 1)) + self._paint.faint(rest)
-        lines = [head, *self._tree.lines(state, gates, max(height - SPARE, 3))]
+        lines = [head, *self._tree.lines(state, gates, max(height - SPARE, 3), voices)]
         wiped = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
         self._stream.write(wiped + "\n".join([*lines, ""]))
         self._stream.flush()
@@ -130,9 +141,10 @@ class Lines:
     def __init__(self, title: str, link: str, paint: Painter, stream: TextIO) -> None:
         self._paint, self._stream = paint, stream
         self._known: set[str] = set()
+        self._listener = Listener()
         self.say(f"{paint.place(visible(title))}  {paint.faint(link)}")
 
-    def show(self, state: dict[str, Any], gates: list[dict[str, Any]]) -> None:
+    def show(self, state: dict[str, Any], gates: list[dict[str, Any]], voices: Sequence[Voice] = ()) -> None:
         states: dict[str, str] = state.get("nodes", {})
         asked = {gate["path"] for gate in gates}
         for name, each in states.items():
@@ -143,6 +155,9 @@ class Lines:
         for gate in gates:
             at = f"{gate['path']}#{gate['iteration']}" if gate["iteration"] else gate["path"]
             self._once(f"● {at} waits for {gate['to'] or 'a person'}: {gate['ask']}")
+
+        for voice, text in self._listener.new(voices):
+            self.say(f"  ┆ {voice.tag}: {visible(text)}")
 
     def _once(self, text: str) -> None:
         if text not in self._known:
@@ -160,7 +175,7 @@ class Silent:
         self._stream = stream
         self._asked: set[str] = set()
 
-    def show(self, state: dict[str, Any], gates: list[dict[str, Any]]) -> None:
+    def show(self, state: dict[str, Any], gates: list[dict[str, Any]], voices: Sequence[Voice] = ()) -> None:
         for gate in gates:
             if gate["shown"] + gate["iteration"] not in self._asked:
                 self._asked.add(gate["shown"] + gate["iteration"])

@@ -58,7 +58,7 @@ async def _followed(settings: Settings, arguments: Namespace) -> Outcome:
     ask = not arguments.json and sys.stdin.isatty() and sys.stderr.isatty()
     end = asyncio.create_task(runs.outcome(handle, shared.keeper))
     try:
-        await Follower(handle, view, Answers(handle, {}, view, ask=ask), {}).until([end])
+        await Follower(server.client, handle, view, Answers(handle, {}, view, ask=ask), {}).until([end])
     finally:
         end.cancel()
         await asyncio.gather(end, return_exceptions=True)
