@@ -48,17 +48,25 @@ class ModelActivities:
     async def call(self, request: ModelCall) -> ModelAnswer:
         plan, before, new = await asyncio.to_thread(self._asked, request)
         agent, model = plan.agents[request.agent], plan.models[request.model]
+        tell(model=model.model, provider=model.provider, pool=model.pool)
         earlier = last_sign()
         ask = _ask(request, plan, agent, [*before, *new])
+        cache = None if agent.cache_ms is None or self._is_scripted(model) else self._cache
+        key = key_of(ask, model, request.tenant) if cache else ""
         try:
-            ask = replace(ask, max_output=clipped(ask, model, request.cap, earlier.most_lost))
-            heard = await self._heard(request, ask, agent, model, earlier)
+            known = await cache.get(key) if cache else None
+            if known is None:
+                ask = replace(ask, max_output=clipped(ask, model, request.cap, earlier.most_lost))
+            heard = known or await self._heard(request, ask, agent, model, earlier)
             answer = await asyncio.to_thread(self._answered, request, agent, new, heard)
         except Failing as failing:
             facts = await asyncio.to_thread(self._facts, failing, request, agent, ask, new)
             usage = self._settled(model, together(earlier.lost, failing.usage or Usage()))
             raise failing.with_usage(usage, **facts) from None
-        return answer.model_copy(update={"usage": self._settled(model, together(earlier.lost, heard.usage))})
+        if cache and agent.cache_ms is not None and known is None:
+            await cache.put(key, heard, agent.cache_ms)
+        usage = self._settled(model, together(earlier.lost, heard.usage))
+        return answer.model_copy(update={"usage": usage, "cached": known is not None})
 
     def _is_scripted(self, model: ModelSpec) -> bool:
         return self._script is not None or model.provider == "scripted"
@@ -95,7 +103,9 @@ class ModelActivities:
         if self._is_scripted(model):
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
-        return await provider.answer(ask, Telling(ask, earlier).on_text)
+        heard = await provider.answer(ask, Telling(ask, earlier).on_text)
+        tell(finish=heard.finish)
+        return heard
 
     def _scripted(self, request: ModelCall, ask: Ask, agent: AgentSpec) -> Heard:
         """What the script says, or the least that fits the schema."""

@@ -59,7 +59,8 @@ async def test_an_agent_that_does_not_say_so_is_always_asked(temporal: Client, t
 
 
 async def test_what_is_no_answer_in_contract_is_not_kept(temporal: Client, tmp_path: Path, store: Store) -> None:
-    async with sailing(temporal, tmp_path, store, Reply(said=Said(pieces=("No JSON",))), BOAT, more=TTL) as haul:
+    prose = Reply(said=Said(pieces=("No JSON",)))
+    async with sailing(temporal, tmp_path, store, prose, BOAT, more=f"{TTL}\n    ask_again: 0") as haul:
         assert (await haul.run("asking")).status == "failed"
         assert await rows(store, Response) == []
         assert (await haul.run("asking")).status == "completed"

@@ -105,7 +105,12 @@ async def test_whoever_looks_at_a_run_that_has_ended_changes_nothing(
 ) -> None:
     async with sailing(temporal, tmp_path, store) as haul:
         end = await haul.run("asking")
-        settings: dict[str, Any] = {"queue": haul.queue, "bundles": haul.world.settings.bundles, "cached_runs": 0, "store": store.url}
+        settings: dict[str, Any] = {
+            "queue": haul.queue,
+            "bundles": haul.world.settings.bundles,
+            "cached_runs": 0,
+            "store": store.url,
+        }
     before = await rows(store, Run)
     assert end.handle is not None
     async with Hauling(temporal, tmp_path / "home", **settings):
