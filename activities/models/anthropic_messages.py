@@ -22,7 +22,12 @@ class AnthropicMessages(Learner):
     def __init__(self, address: str, key: str | None, *, read_s: float = READ_S) -> None:
         http = client("text/event-stream", read_s=read_s)
         self._sdk = anthropic.AsyncAnthropic(
-            base_url=address, api_key=key or "none", http_client=http, max_retries=0, timeout=http.timeout
+            # Servers that speak both protocols are told by the address of the other one, too.
+            base_url=address.removesuffix("/").removesuffix("/v1"),
+            api_key=key or "none",
+            http_client=http,
+            max_retries=0,
+            timeout=http.timeout,
         )
         where = f"anthropic at {self._sdk.base_url.host}"
         super().__init__(http, where, key, "tool_choice", "output_config", "temperature")
@@ -40,6 +45,9 @@ class AnthropicMessages(Learner):
             with reading():
                 async for event in stream:
                     _take(event, hearing)
+        if hearing.is_call and hearing.finish is not None and not hearing.called:
+            # Servers whose model knows no tools read over the order, and over every other one about the schema.
+            self._dialect.without(ask).update(("tool_choice", "output_config"))
         return True
 
 

@@ -37,7 +37,7 @@ def files_of(bundle: str) -> list[Path]:
 
 
 def test_the_promised_bundles_are_there() -> None:
-    promised = "chat code-gremlin committee hello research-brief supervisor support-triage"
+    promised = "chat code-gremlin committee hello research-brief supervisor support-triage tagline"
     assert promised.split() == BUNDLES
 
 
