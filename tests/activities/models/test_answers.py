@@ -172,6 +172,31 @@ async def test_a_model_that_takes_no_orders_is_asked_for_its_format_and_at_last_
     assert ways == [{"tool_choice"}, {"output_config"}, set(), set()]
 
 
+async def test_a_server_that_reads_over_the_order_to_call_a_tool_is_told_the_schema_in_words() -> None:
+    unforced = Reply(body=stream("/v1/messages", {}, Said(pieces=("Ahoy",))), media="text/event-stream")
+    async with Stub(unforced) as stub, Asking("anthropic", stub.url) as provider:
+        heard = [await provider.answer(ask(schema=SCHEMA), nobody) for _ in range(2)]
+    assert [each.text for each in heard] == ["Ahoy", "Ahoy"]
+    assert [{"tool_choice", "output_config"} & each.body.keys() for each in stub.asked] == [{"tool_choice"}, set()]
+    assert "JSON Schema" in stub.asked[1].body["messages"][0]["content"][0]["text"]
+
+
+async def test_of_an_answer_that_is_a_call_only_the_first_call_is_heard() -> None:
+    pieces: list[str] = []
+    said = Said(pieces=("Well: ",), calls=(("answer", {"boat": "Ahoy"}), ("answer", {"boat": "again"})))
+    reply = Reply(body=stream("/v1/messages", {}, said), media="text/event-stream")
+    async with Stub(reply) as stub, Asking("anthropic", stub.url) as provider:
+        heard = await provider.answer(ask(schema=SCHEMA), pieces.append)
+    assert (json.loads(heard.text), heard.calls) == ({"boat": "Ahoy"}, ())
+    assert "".join(pieces) == heard.text
+
+
+async def test_the_address_of_the_other_protocol_of_a_server_will_do() -> None:
+    async with Stub() as stub, Asking("anthropic", f"{stub.url}/v1") as provider:
+        await provider.answer(ask(), nobody)
+    assert stub.asked[0].path == "/v1/messages"
+
+
 @pytest.mark.parametrize("kind", ["openai", "openai_compatible", "anthropic"])
 async def test_a_model_that_takes_no_temperature_is_asked_without(kind: str) -> None:
     refuses = Reply(status=400, body=complaint(kind, "invalid_request_error", "temperature: not for this model"))

@@ -1,0 +1,174 @@
+"""What an agent costs over the call of its model: beside an activity by hand that makes the same call to the same server.
+
+The server is a stub in a process of its own; runs, and the same by hand, are on one embedded Temporal server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from benchmarks.model_stub import ANSWER
+from benchmarks.running import _with
+from workers.building import ROLES, build_workers, world
+from workers.connection import connect
+from workers.embedded import EmbeddedServer
+from workers.settings import Settings
+
+# Median milliseconds over the bare activity; share of what the slots allow.
+OVERHEAD_MS = 15.0
+SHARE = 0.9
+# How long the stub takes for an answer where many ask, and how many it gives at once.
+TAKES_MS = 50
+SLOTS = 4
+RUNS = 64
+STUB = Path(__file__).with_name("model_stub.py")
+SCHEMA = {
+    "type": "object",
+    "properties": {"word": {"type": "string"}},
+    "required": ["word"],
+    "additionalProperties": False,
+}
+
+
+class Bare:
+    """The same request over one client, read as it comes."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    @activity.defn(name="bare")
+    async def call(self, url: str) -> dict[str, str]:
+        form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+        asked: dict[str, Any] = {"model": "stub", "messages": [{"role": "user", "content": "Say A."}], "stream": True}
+        text = ""
+        async with self._http.stream("POST", f"{url}/chat/completions", json=asked | {"response_format": form}) as said:
+            async for line in said.aiter_lines():
+                if line.startswith("data: {"):
+                    for choice in json.loads(line[6:])["choices"]:
+                        text += choice["delta"].get("content", "")
+        found: dict[str, str] = json.loads(text)
+        return found
+
+
+@workflow.defn
+class BareRun:
+    @workflow.run
+    async def run(self, url: str) -> dict[str, str]:
+        found: dict[str, str] = await workflow.execute_activity(
+            "bare", url, task_queue="hand-models", start_to_close_timeout=timedelta(seconds=60),
+            heartbeat_timeout=timedelta(seconds=10),
+        )  # fmt: skip
+        return found
+
+
+@contextmanager
+def stub(milliseconds: int, slots: int) -> Iterator[str]:
+    command = [sys.executable, str(STUB), str(milliseconds), str(slots)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        finally:
+            process.kill()
+
+
+def write(folder: Path, name: str, url: str) -> None:
+    """One agent, asked once."""
+    folder.mkdir(parents=True)
+    schema = json.dumps(SCHEMA)
+    files = {
+        "workflow": f"name: {name}\noutput: ${{ask}}\nnodes:\n  ask: {{agent: thinker}}",
+        "agents": f"agents:\n  thinker: {{model: stub, prompt: {{text: Say A.}}, output: {schema}}}",
+        "models": f"models:\n  stub: {{provider: openai_compatible, base_url: '{url}', model: stub}}",
+    }
+    for file, text in files.items():
+        (folder / f"{file}.yaml").write_text(f"apiVersion: haulage/v1\n{text}\n", encoding="utf-8")
+
+
+def measured(rounds: int) -> dict[str, Any]:
+    """Seconds of single runs, round by round, and of many at once."""
+    with stub(0, RUNS) as quick, stub(TAKES_MS, SLOTS) as slow:
+        return asyncio.run(_measured(rounds, quick, slow))
+
+
+async def _measured(rounds: int, quick: str, slow: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        bundles, home = Path(folder) / "bundles", Path(folder) / "home"
+        write(bundles / "quick", "quick", quick)
+        write(bundles / "slow", "slow", slow)
+        async with EmbeddedServer(Path(folder) / "temporal") as facts, httpx2.AsyncClient(timeout=60) as http:
+            client = await connect(facts.address)
+            shared = world(Settings(home=home, queue="ours", bundles=[bundles]))
+            plain = UnsandboxedWorkflowRunner()
+            workers = [
+                *await build_workers(client, ROLES, shared),
+                Worker(client, task_queue="hand", workflows=[BareRun], workflow_runner=plain),
+                Worker(client, task_queue="hand-models", activities=[Bare(http).call]),
+            ]
+            try:
+                return await _with(workers, lambda: _all(client, rounds, quick, slow))
+            finally:
+                await shared.endpoints.close()
+
+
+async def _all(client: Client, rounds: int, quick: str, slow: str) -> dict[str, Any]:
+    single: dict[str, list[float]] = {"ours": [], "hand": []}
+    at_once: dict[str, list[float]] = {"ours": [], "hand": []}
+    for number in range(rounds * 10 + 3):
+        took = {"ours": await _one(client, "quick", {}, "ours"), "hand": await _one(client, "BareRun", quick, "hand")}
+        for who, seconds in took.items():
+            single[who] += [round(seconds, 5)] if number >= 3 else []
+    for number in range(rounds + 1):
+        took = {"ours": await _many(client, "slow", {}, "ours"), "hand": await _many(client, "BareRun", slow, "hand")}
+        for who, seconds in took.items():
+            at_once[who] += [round(seconds, 4)] if number else []
+    return {"single": single, "at once": at_once}
+
+
+async def _one(client: Client, type: str, given: Any, queue: str) -> float:
+    start = time.perf_counter()
+    found = await client.execute_workflow(type, given, id=f"{type}-{uuid.uuid4()}", task_queue=queue)
+    assert found == json.loads(ANSWER)
+    return time.perf_counter() - start
+
+
+async def _many(client: Client, type: str, given: Any, queue: str) -> float:
+    start = time.perf_counter()
+    await asyncio.gather(*(_one(client, type, given, queue) for _ in range(RUNS)))
+    return time.perf_counter() - start
+
+
+def report(found: dict[str, Any]) -> Iterator[str]:
+    """The findings as Markdown."""
+    single, at_once = found["single"], found["at once"]
+    over = [(ours - hand) * 1000 for ours, hand in zip(single["ours"], single["hand"], strict=True)]
+    median, verdict = statistics.median(over), ("MISS", "PASS")
+    yield f"Medians of {len(over)} single runs in turns, and of {len(at_once['ours'])} rounds of {RUNS} runs at once."
+    yield ""
+    yield "| | an agent | an activity by hand | | budget |"
+    yield "|---|--:|--:|--:|---|"
+    ours, hand = (statistics.median(single[who]) * 1000 for who in ("ours", "hand"))
+    kept = verdict[median <= OVERHEAD_MS]
+    yield f"| one call | {ours:.1f} ms | {hand:.1f} ms | {median:+.1f} ms | {kept}: +{OVERHEAD_MS:g} ms |"
+    least = RUNS * TAKES_MS / SLOTS / 1000
+    ours, hand = (least / statistics.median(at_once[who]) for who in ("ours", "hand"))
+    kept = verdict[ours >= SHARE]
+    what = f"{RUNS} runs at once, {TAKES_MS} ms an answer, {SLOTS} slots"
+    yield f"| {what}: share of what the slots allow | {ours:.0%} | {hand:.0%} | | {kept}: {SHARE:.0%} |"
