@@ -1,4 +1,4 @@
-"""What an agent costs over the call of its model: beside an activity by hand that makes the same call to the same server.
+"""What an agent costs over the call of its model, beside an activity by hand that makes the same call.
 
 The server is a stub in a process of its own; runs, and the same by hand, are on one embedded Temporal server.
 """

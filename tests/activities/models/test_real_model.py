@@ -28,7 +28,10 @@ PATIENCE = 100
 PROTOCOLS = ("openai_compatible", "anthropic")
 BOAT: dict[str, Any] = {
     "type": "object",
-    "properties": {"boat": {"type": "string", "maxLength": 8}, "masts": {"type": "integer", "minimum": 1, "maximum": 3}},
+    "properties": {
+        "boat": {"type": "string", "maxLength": 8},
+        "masts": {"type": "integer", "minimum": 1, "maximum": 3},
+    },
     "required": ["boat", "masts"],
     "additionalProperties": False,
 }
@@ -64,8 +67,7 @@ class Server:
 
 
 def _only(name: str) -> dict[str, Any]:
-    counted = {"type": "integer", "minimum": 1, "maximum": 3}
-    return {"type": "object", "properties": {name: counted}, "required": [name], "additionalProperties": False}
+    return {"type": "object", "properties": {name: COUNT}, "required": [name], "additionalProperties": False}
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +169,7 @@ async def test_a_bundle_runs_on_it_and_changes_the_protocol_by_models_yaml_alone
     there, back = models.replace("[chat]", "[…]").replace("[messages]", "[chat]"), "[messages]"
     (swapped / "models.yaml").write_text(there.replace("[…]", back))
     for number, bundle in enumerate((shipped, swapped)):
-        settings = {"bundles": [bundle], "pool": ["local"]}
-        async with Hauling(temporal, tmp_path / f"home{number}", **settings) as haul:
+        async with Hauling(temporal, tmp_path / f"home{number}", bundles=[bundle], pool=["local"]) as haul:
             end = await haul.run("tagline", {"thing": "a bakery"})
         assert end.failure == {}
         assert set(end.output) == {"tagline", "reason"}
@@ -177,9 +178,11 @@ async def test_a_bundle_runs_on_it_and_changes_the_protocol_by_models_yaml_alone
 
 async def test_it_ends_when_whoever_started_it_is_gone(project: Path, server: Server) -> None:
     """The pipe to its standard input is all that tells it."""
-    command = [str(project / ENGINE), str(project / "deploy" / "model_server.py")]
+    python, script = str(project / ENGINE), str(project / "deploy" / "model_server.py")
     parent = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE); print(p.pid); p.wait()"
-    with subprocess.Popen([str(project / ENGINE), "-c", parent, *command], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [str(project / ENGINE), "-c", parent, *command], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         started = [process.stdout.readline() for _ in range(2)]
         process.kill()
