@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 CORPUS_CASES = {"yaml-test-suite": 351, "json-test-suite": 318, "prompt-injection": 751, "payloads": 2780}
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What a machine without some part could not check, as the last thing that is said."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """What a machine without some part could not check, after all else that is said."""
+    yield
     reasons = (report.longrepr[-1] for report in terminalreporter.getreports("skipped"))
     for reason in dict.fromkeys(str(each).removeprefix("Skipped: ") for each in reasons):
         if reason.startswith("NOT "):

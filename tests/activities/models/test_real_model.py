@@ -26,12 +26,10 @@ ENGINE = Path(".haulage") / "engine" / "bin" / "python"
 # A base model on cores that others use, too, writes ten tokens a second.
 PATIENCE = 100
 PROTOCOLS = ("openai_compatible", "anthropic")
+COUNT = {"type": "integer", "minimum": 1, "maximum": 3}
 BOAT: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        "boat": {"type": "string", "maxLength": 8},
-        "masts": {"type": "integer", "minimum": 1, "maximum": 3},
-    },
+    "properties": {"boat": {"type": "string", "maxLength": 8}, "masts": COUNT},
     "required": ["boat", "masts"],
     "additionalProperties": False,
 }
@@ -165,9 +163,9 @@ async def test_a_bundle_runs_on_it_and_changes_the_protocol_by_models_yaml_alone
     monkeypatch.setenv("HAULAGE_LOCAL_URL", f"{server.url}/v1")
     shipped = project / "manifests" / "catalog" / "tagline"
     swapped = shutil.copytree(shipped, tmp_path / "bundles" / "tagline")
-    models = (shipped / "models.yaml").read_text()
-    there, back = models.replace("[chat]", "[…]").replace("[messages]", "[chat]"), "[messages]"
-    (swapped / "models.yaml").write_text(there.replace("[…]", back))
+    swap = {"[chat]": "[messages]", "[messages]": "[chat]"}
+    models = re.sub(r"\[(chat|messages)\]", lambda found: swap[found[0]], (shipped / "models.yaml").read_text())
+    (swapped / "models.yaml").write_text(models)
     for number, bundle in enumerate((shipped, swapped)):
         async with Hauling(temporal, tmp_path / f"home{number}", bundles=[bundle], pool=["local"]) as haul:
             end = await haul.run("tagline", {"thing": "a bakery"})
@@ -180,9 +178,8 @@ async def test_it_ends_when_whoever_started_it_is_gone(project: Path, server: Se
     """The pipe to its standard input is all that tells it."""
     python, script = str(project / ENGINE), str(project / "deploy" / "model_server.py")
     parent = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE); print(p.pid); p.wait()"
-    with subprocess.Popen(
-        [str(project / ENGINE), "-c", parent, *command], stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = [python, "-c", parent, python, script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         started = [process.stdout.readline() for _ in range(2)]
         process.kill()
