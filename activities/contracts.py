@@ -104,8 +104,40 @@ class Cap(Message):
     usd: str | None = None
 
 
+class Noted(Message):
+    """A value that a run knows under a name, and what it came from: the input, an item, a kind of node."""
+
+    name: str
+    kind: str
+    value: Json = None
+
+
+class Known(Message):
+    """What a run tells an agent with a context profile: `state` from the oldest to the newest, and what is `left_out`
+    of it with its bytes; `earlier` is the transcript of the agent's last answer.
+    """
+
+    facts: dict[str, str] = {}
+    state: list[Noted] = []
+    left_out: dict[str, int] = {}
+    earlier: str | None = None
+
+
+class Assembled(Answer):
+    """How a context was put together: the hash of the whole report, and how many pieces became what."""
+
+    report: str
+    tokens: int
+    included: int
+    compressed: int
+    dropped: int
+
+
 class ModelCall(Call):
-    """One call of a model: the agent's prompt with these variables, or the transcript and what came since."""
+    """One call of a model: the agent's prompt with these variables, or the transcript and what came since.
+
+    `known` is there where the prompt is that of an agent with a context profile.
+    """
 
     agent: str
     model: str
@@ -115,6 +147,7 @@ class ModelCall(Call):
     messages: list[Json] = []
     max_output: int
     cap: Cap | None = None
+    known: Known | None = None
 
 
 class ToolCalled(Answer):
@@ -143,6 +176,7 @@ class ModelAnswer(Answer):
     cached: bool = False
     rung: str | None = None
     repairs: list[str] = []
+    context: Assembled | None = None
 
 
 class Sign(Answer):

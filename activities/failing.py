@@ -23,16 +23,17 @@ class Failing(ApplicationError):
     ) -> None:
         self.retry_after_ms = retry_after_ms
         self.usage = usage
+        # What is added before it leaves the activity goes with it.
         self.facts = dict(facts)
         if retry_after_ms is not None:
-            facts["retry_after_ms"] = retry_after_ms
+            self.facts["retry_after_ms"] = retry_after_ms
         if usage is not None:
-            facts["usage"] = usage.model_dump()
+            self.facts["usage"] = usage.model_dump()
         # Only a bug of ours is worth a stack trace in the worker's log; everything else is the run's to tell.
         benign = ApplicationErrorCategory.UNSPECIFIED if category == "engine" else ApplicationErrorCategory.BENIGN
-        super().__init__(message[:1_000], facts, type=category, non_retryable=True, category=benign)
+        super().__init__(message[:1_000], self.facts, type=category, non_retryable=True, category=benign)
 
-    def with_usage(self, usage: Usage, **facts: Any) -> Failing:
-        """The same, of a call that has used so much."""
-        after = self.retry_after_ms
-        return Failing(self.type or "engine", self.message, retry_after_ms=after, usage=usage, **self.facts | facts)
+    def told(self, usage: Usage, facts: dict[str, Any]) -> None:
+        """What a call of a model has used, and what the run needs to know for the next one."""
+        self.usage = usage
+        self.facts |= {"usage": usage.model_dump(), **facts}

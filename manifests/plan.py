@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 IR_VERSION: Literal[2] = 2
 # In the run of a proposed graph, the input that holds the names around the `plan` node.
 AROUND = "around_"
+# Bytes of what a run knows that go with a call of an agent which has a context profile.
+TOLD_BYTES = 32 * 1024
 
 Placement: TypeAlias = Literal["inline", "local", "queue", "child", "wait"]
 Json: TypeAlias = Any

@@ -37,6 +37,7 @@ PIN = "plans.pin"
 _MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
 _EVENT = re.compile(r"HistoryEvent\(id: (\d+)")
 _RECORDED = re.compile(r"(?:scheduled event|recorded marker|initiated event) '([^']*)'")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*")
 
 
@@ -158,8 +159,9 @@ def _collect(value: Any, found: dict[str, None]) -> None:
         return
     if isinstance(value.get(BLOB), dict):
         found[value[BLOB]["sha256"]] = None
-    if isinstance(value.get("transcript"), str):
-        found[value["transcript"]] = None
+    for name in ("transcript", "earlier", "report"):
+        if isinstance(value.get(name), str) and _SHA256.fullmatch(value[name]):
+            found[value[name]] = None
     for below in value.values():
         _collect(below, found)
 

@@ -19,7 +19,13 @@ def before(topology: Topology, walk: dict[str, Any], nodes: Iterable[str]) -> di
         "outputs": {node: output for node, output in walk["outputs"].items() if node not in again},
         "errors": {node: error for node, error in walk["errors"].items() if error["node"] in settled},
         "inside": _inside({node: each for node, each in inside.items() if node not in again}),
+        "said": {agent: _still(said, again) for agent, said in walk.get("said", {}).items()},
     }
+
+
+def _still(said: dict[str, str], again: set[str]) -> dict[str, str]:
+    """What an agent said at nodes that do not run again."""
+    return {path: transcript for path, transcript in said.items() if path.split("/")[0] not in again}
 
 
 def _after(topology: Topology, nodes: Iterable[str]) -> set[str]:

@@ -28,6 +28,9 @@ class Walk:
         self.outputs: dict[str, Any] = dict.fromkeys(ground.nodes, NOTHING)
         self.errors: dict[str, dict[str, Any]] = {}
         self.inside: dict[str, dict[str, Any]] = {}
+        # Per agent and node the transcript of the last answer, the newest one last. The iterations of a loop have
+        # those of the walk that the loop is in.
+        self.said: dict[str, dict[str, str]] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.over = False
         self.failure: Failed | None = None
@@ -72,6 +75,7 @@ class Walk:
             "outputs": outputs,
             "errors": self.errors,
             "inside": {node: plain_inside(inside) for node, inside in self.inside.items()},
+            **({"said": self.said} if self.said else {}),
         }
 
     def load(self, data: dict[str, Any]) -> None:
@@ -79,6 +83,7 @@ class Walk:
         self.outputs.update(data["outputs"])
         self.errors.update(data["errors"])
         self.inside.update(data["inside"])
+        self.said.update(data.get("said", {}))
 
     def take_up(self, bodies: dict[str, Any], key: str) -> None:
         """Goes on from where an iteration stood in an earlier run, and is what stands there from now on."""

@@ -93,6 +93,7 @@ class Bounds:
         calls = times * (spec.max_turns + spec.ask_again) * len(rungs)
         tool_calls = times * (spec.max_turns - 1) * spec.calls_per_turn if spec.tools else 0
         return _activities(calls + tool_calls) + Load(
+            bytes=times * len(rungs) * plan.TOLD_BYTES if spec.context else 0,
             model_calls=calls,
             tool_calls=tool_calls,
             tokens=calls * max(self._models[rung].context for rung in rungs),

@@ -14,6 +14,7 @@ from manifests.plan import AgentSpec
 from workflows.budget import Spent
 from workflows.failures import Failed
 from workflows.kinds import tool
+from workflows.knowing import answered, known
 from workflows.purse import Prospect, Purse
 from workflows.sizes import size_of
 from workflows.together import all_of
@@ -102,6 +103,7 @@ class _Asking:
                 turn = turn.after(transcript, Usage.model_validate(failure.usage))
                 continue
             if not answer.calls:
+                answered(self._run, self._walk, self._node, self._agent, answer.transcript)
                 return self._run.noted(answer.output)
             results = []
             if turn.number + 1 < self._spec.max_turns + asked_again:
@@ -136,6 +138,7 @@ class _Asking:
             results=turn.results,
             messages=self._run.mail_for(self._agent),
             max_output=self._spec.max_output,
+            known=known(self._run, self._walk, self._node, self._agent) if turn.transcript is None else None,
         )
 
     def _characters(self, request: ModelCall) -> int:
@@ -143,7 +146,7 @@ class _Asking:
         if self._run.plan.ir_version < 2:
             return 0
         prompt = len(self._spec.prompt) if request.transcript is None else 0
-        return prompt + size_of([request.variables, request.results, request.messages])
+        return prompt + size_of([request.variables, request.results, request.messages, request.known])
 
     async def _asked(self, request: ModelCall, id: str, prospect: Prospect, turn: _Turn) -> ModelAnswer:
         run, node, spec = self._run, self._node, self._run.plan.models[request.model]
@@ -181,8 +184,8 @@ class _Asking:
 
     async def _use_tool(self, wanted: ToolCalled, tag: str) -> ToolResult:
         if wanted.tool not in self._spec.tools:
-            known = ", ".join(self._spec.tools) or "none"
-            return ToolResult(id=wanted.id, tool=wanted.tool, error=f"there is no tool {wanted.tool!r}; tools: {known}")
+            tools = ", ".join(self._spec.tools) or "none"
+            return ToolResult(id=wanted.id, tool=wanted.tool, error=f"there is no tool {wanted.tool!r}; tools: {tools}")
         try:
             output = await tool.called(self._run, self._walk, self._node, wanted.tool, wanted.arguments, tag)
         except Failed as failure:

@@ -51,6 +51,7 @@ async def _round(
         return output, ChainMap({**names, "output": output}, *outer.maps)
     body = Walk(run.chart.bodies[node.path], outer, names, walk.below(index))
     body.take_up(saved["bodies"], str(index))
+    body.said = walk.said
     try:
         return await run.carry_out(body), body.scope
     except Failed as failure:
