@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import types
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from activities.models.counting import tokens
 from gateway.cli.main import COMMANDS
 from manifests import draft, failures, outputs, text, yaml_tree
 from manifests.builtins import PLUGINS, TOOLS
@@ -319,6 +321,16 @@ def run_options() -> str:
     return keys(Options, ("part", "is_child", "origin", *(f"overrides[].{key}" for key in Override.model_fields)))
 
 
+def counted() -> str:
+    """Estimates beside the counts of tokenizers, over the texts that a test has."""
+    data = json.loads((PROJECT / "tests/activities/models/token_counts.json").read_text(encoding="utf-8"))
+    rows = []
+    for each in data["samples"]:
+        estimate, counts = tokens(each["text"]), each["counts"].values()
+        rows.append((each["kind"], f"{estimate / max(counts):.2f}", f"{estimate / min(counts):.2f}"))
+    return table(("text", "of the most", "of the fewest"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "files": files,
     "kinds": kinds,
@@ -356,6 +368,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "orders": orders,
     "options": run_options,
+    "counted": counted,
 }
 
 

@@ -80,3 +80,10 @@ def test_items_and_rounds_are_kept_and_gates_in_them_are_asked_anew() -> None:
     left = before(topology, walk, [])
     assert left["inside"] == {"each": {"results": {"0": [{"ok": 1}]}, "bodies": {"1": {**body, "inside": {}}}}}
     assert before(topology, walk, ["each"])["inside"] == {}
+
+
+def test_what_was_said_at_nodes_that_run_again_is_forgotten() -> None:
+    topology = Topology(ways(3, [(0, 1), (1, 2)], []))
+    walk = {"cursor": Cursor(topology).dump(), "outputs": {}, "errors": {}, "inside": {}}
+    walk["said"] = {"ann": {"n0": "a", "n1/deep": "b"}, "bob": {"n2": "c"}}
+    assert before(topology, walk, ["n1"])["said"] == {"ann": {"n0": "a"}, "bob": {}}

@@ -9,7 +9,7 @@ import pytest
 from activities.blobs import FileBlobs
 from activities.failing import Failing
 from activities.models.protocol import Message
-from activities.models.transcripts import Transcripts
+from activities.models.transcripts import Context, Transcripts
 
 TURNS = 700
 WORDS = "w" * 1_000
@@ -35,3 +35,18 @@ def test_a_turn_that_is_not_there_is_missed_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(Failing, match="do all workers share one") as missed:
         here.up_to(last)
     assert missed.value.type == "engine"
+
+
+def test_a_conversation_has_what_was_said_and_nothing_of_what_was_told_around_it(tmp_path: Path) -> None:
+    transcripts, last = Transcripts(FileBlobs(tmp_path)), None
+    for number in range(4):
+        told = [Message("system", "You are."), Message("user", f"{WORDS}\n\nTurn {number}?")]
+        first = transcripts.put(None, [*told, Message("assistant", "hm")], Context(last, len("Turn 0?")))
+        last = transcripts.put(first, [Message("tool", "look"), Message("assistant", f"{number}.")])
+    said, more = transcripts.conversation(last, 6)
+    assert [each.text for each in said] == ["look", "2.", "Turn 3?", "hm", "look", "3."]
+    assert more
+    said, more = transcripts.conversation(last, 16)
+    assert ([each.role for each in said], more) == (["user", "assistant", "tool", "assistant"] * 4, False)
+    assert [each.text for each in transcripts.up_to(last)][:2] == ["You are.", f"{WORDS}\n\nTurn 3?"]
+    assert transcripts.conversation(None, 5) == ([], False)
