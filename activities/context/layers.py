@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from activities.blobs import Keeper, encoded
-from activities.context.pieces import Absent, Memory, Piece
+from activities.context.pieces import Absent, Layer, Memory, Piece
 from activities.contracts import BLOB, Known, Noted
 from activities.models.protocol import Message
 from activities.models.transcripts import Transcripts
@@ -17,6 +17,7 @@ from manifests.plan import Plan, SourceSpec
 Found: TypeAlias = Iterator[Piece | Absent]
 # A value that is kept outside and has more bytes than this is not read for a context.
 MOST_BYTES = 4 * 1024 * 1024
+LONGEST_LABEL = 80
 NO_MEMORY = "nothing there: no memory is attached"
 # What a person or an expression decided counts for more than what a tool gave, and a question for more than its answer.
 _STATE = {"input": 1.0, "decision": 1.0, "human": 1.0, "error": 1.0}
@@ -60,7 +61,7 @@ class Layers:
         if more:
             yield Absent("conversation", "earlier", f"only the last {last:,} messages are looked at", dropped=True)
         for each in said:
-            speaker = f"tool {each.tool}" if each.role == "tool" else each.role
+            speaker = label(f"tool {each.tool}") if each.role == "tool" else each.role
             yield Piece("conversation", speaker, _said(each), _SAID[each.role])
 
     def _state(self, known: Known) -> Found:
@@ -80,18 +81,24 @@ class Layers:
         return Piece("state", noted.name, text, _STATE.get(noted.kind, 0.6))
 
     def _remembered(self, source: SourceSpec, asker: Asker) -> Found:
-        layer, name = ("profile", "profile") if source.layer == "profile" else ("retrieval", source.store or "")
+        layer: Layer = "profile" if source.layer == "profile" else "retrieval"
+        name = "profile" if layer == "profile" else source.store or ""
         store = asker.plan.stores.get(name)
         if self._memory is None:
-            yield Absent(layer, name, NO_MEMORY)  # type: ignore[arg-type]
+            yield Absent(layer, name, NO_MEMORY)
         elif store is not None and store.readers is not None and asker.agent not in store.readers:
-            yield Absent(layer, name, f"the agent {asker.agent!r} may not read it")  # type: ignore[arg-type]
+            yield Absent(layer, name, f"the agent {asker.agent!r} may not read it")
         else:
             found = self._memory.recall(name, asker.query, source.k, source.policy, asker.tenant)
             if not found:
-                yield Absent(layer, name, "nothing there: nothing is remembered")  # type: ignore[arg-type]
+                yield Absent(layer, name, "nothing there: nothing is remembered")
             for each in found:
-                yield Piece(layer, each.id, each.text, each.importance)  # type: ignore[arg-type]
+                yield Piece(layer, label(each.id), each.text, each.importance)
+
+
+def label(text: str) -> str:
+    """A name from outside, as it may stand before a fence: in one line, and short."""
+    return " ".join(text.replace("`", "'").split())[:LONGEST_LABEL]
 
 
 def _said(message: Message) -> str:
