@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from workers.building import ROLES, Role, World, build_workers, world
+from workers.pools import pool_of
 from workers.settings import Settings
 
 
@@ -92,7 +93,10 @@ class Hauling:
     async def __aenter__(self) -> Haul:
         shared = world(self._settings)
         await self._stack.enter_async_context(shared.opened())
-        for worker in await build_workers(self._client, self._roles, shared):
+        self.pool = pool = pool_of(self._settings)
+        if pool is not None:
+            await self._stack.enter_async_context(pool)
+        for worker in await build_workers(self._client, self._roles, shared, pool):
             await self._stack.enter_async_context(worker)
         return Haul(self._client, shared)
 

@@ -35,6 +35,7 @@ from activities.tools.calls import ToolActivities
 from activities.watching import Watching
 from manifests.shape.scenario import ScenarioFile
 from workers.attributes import registered
+from workers.pools import Pool
 from workers.settings import Settings
 from workers.showing import Showing
 from workers.version import build_id
@@ -88,8 +89,10 @@ def _script(settings: Settings) -> Script | None:
     return Script(ScenarioFile.model_validate(data), Effects(effects))
 
 
-async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, **more: Any) -> list[Worker]:
-    """One worker for each queue that these roles serve."""
+async def build_workers(
+    client: Client, roles: tuple[Role, ...], shared: World, pool: Pool | None = None, **more: Any
+) -> list[Worker]:
+    """One worker for each queue that these roles serve; that of `pool` works while its model server is well."""
     workers: list[Worker] = []
     everything: list[Callable[..., Any]] = []
     for role in roles:
@@ -98,7 +101,8 @@ async def build_workers(client: Client, roles: tuple[Role, ...], shared: World, 
             continue
         served = activities_of(role, shared)
         everything += served
-        workers += [_worker(client, queue, served, shared, more) for queue in _queues(role, shared)]
+        watched = pool if role == "models" else None
+        workers += [_worker(client, queue, served, shared, more, watched) for queue in _queues(role, shared)]
     # Whoever polls a queue must know all that may be put there.
     own = shared.settings.queues if everything else []
     return [*workers, *(_worker(client, queue, everything, shared, more) for queue in own)]
@@ -128,19 +132,25 @@ def run_activities(shared: World, search_attributes: bool) -> list[Callable[...,
 
 
 def _worker(
-    client: Client, queue: str, activities: list[Callable[..., Any]], shared: World, more: dict[str, Any], **own: Any
+    client: Client,
+    queue: str,
+    activities: list[Callable[..., Any]],
+    shared: World,
+    more: dict[str, Any],
+    pool: Pool | None = None,
+    **own: Any,
 ) -> Worker:
     settings = shared.settings
+    slots = pool.worker_options() if pool else {"max_concurrent_activities": settings.activities}
     return Worker(
         client,
         task_queue=queue,
         activities=activities,
-        interceptors=[Recording(shared.recorder), Watching(), Showing()],
-        max_concurrent_activities=settings.activities,
+        interceptors=[Recording(shared.recorder), Watching(), Showing(), *([pool] if pool else [])],
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=timedelta(milliseconds=settings.told_ms),
-        **{**own, **more},
+        **{**slots, **own, **more},
     )
 
 

@@ -1,4 +1,7 @@
-"""Health checks over HTTP: `/healthz` says that the process lives, `/readyz` that it works and reaches Temporal."""
+"""Health checks over HTTP: `/healthz` says that the process lives, `/readyz` that it works and reaches Temporal.
+
+Next to a model server it works while that is well, and `/readyz` says what is not.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ from types import TracebackType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from workers.pools import Pool
+
 
 class Health:
-    def __init__(self, client: Client, address: str | None) -> None:
+    def __init__(self, client: Client, address: str | None, pool: Pool | None) -> None:
         self._client = client
+        self._pool = pool
         self._address = address
         self._server: asyncio.Server | None = None
         self.ready = False
@@ -47,8 +53,9 @@ class Health:
             case "/healthz":
                 return "200 OK", {"alive": True}
             case "/readyz":
-                ready = self.ready and await self._reaches_temporal()
-                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready}
+                pool = {} if self._pool is None else self._pool.as_json()
+                ready = self.ready and await self._reaches_temporal() and pool.get("healthy", True)
+                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready, **pool}
         return "404 Not Found", {"paths": ["/healthz", "/readyz"]}
 
     async def _reaches_temporal(self) -> bool:

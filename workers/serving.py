@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from workers.building import Role, World, build_workers
 from workers.health import Health
+from workers.pools import pool_of
 
 
 async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop: asyncio.Event | None = None) -> None:
@@ -22,12 +23,15 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
     A caller that brings `stop` sets it, and sees to the signals as well.
     """
     over = stop or asyncio.Event()
-    health = Health(client, shared.settings.health)
+    pool = pool_of(shared.settings) if "models" in roles else None
+    health = Health(client, shared.settings.health, pool)
     with _signals(over) if stop is None else contextlib.nullcontext():
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(shared.opened())
             await stack.enter_async_context(health)
-            workers = await build_workers(client, roles, shared)
+            if pool is not None:
+                await stack.enter_async_context(pool)
+            workers = await build_workers(client, roles, shared, pool)
             health.ready = True
             await _run(workers, over, health)
     # The SDK aborts the process when the interpreter ends before its objects do.

@@ -61,7 +61,7 @@ class Endpoints:
         address = OWN.get(model.provider) if model.base_url is None else self._setting(whose, model.base_url)
         if address is None:
             raise Failing("engine", f"{whose} has no address: give it a base_url in models.yaml")
-        if not _is_address(address):
+        if not is_address(address):
             said = "is http:// or https://, a host, and perhaps a port and a path; keys go under api_key"
             raise Failing("engine", f"the address of {whose} {said}")
         return address
@@ -76,7 +76,7 @@ class Endpoints:
         return str(found)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         url = urlsplit(text)
         port = url.port

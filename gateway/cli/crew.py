@@ -38,7 +38,7 @@ class Crew:
 
     def call_in(self, roles: tuple[Role, ...] = ROLES, pools: list[str] | None = None) -> None:
         pools = pools or sorted(pools_of(self._plan)) or ["default"]
-        shared = world(self._settings.model_copy(update={"pool": pools, "health": None}))
+        shared = world(self._settings.model_copy(update={"pool": pools, "health": None, "server": None}))
         self.work = asyncio.create_task(serve(self._client, roles, shared, stop=self._stop))
 
     async def __aexit__(self, *_: object) -> None:

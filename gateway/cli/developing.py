@@ -36,7 +36,7 @@ class Development:
         self._paint = Painter.chosen(arguments.color, sys.stdout)
         self._plans, self._broken = _served(settings.bundles)
         pools = sorted({pool for plan in self._plans for pool in pools_of(plan)} | set(settings.pool))
-        self._settings = settings.model_copy(update={"pool": pools})
+        self._settings = settings.model_copy(update={"pool": pools, "server": None})
 
     async def carry_out(self) -> bool:
         """Until it is told to stop; False when something ended by itself. Raises `ServerTrouble`."""

@@ -14,6 +14,11 @@ ROLES = ("run", "models", "tools", "memory")
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("role", choices=(*ROLES, "all"), metavar="ROLE", help=f"{', '.join(ROLES)} or all")
     parser.add_argument("--pool", action="append", metavar="NAME", help="a pool that `models` serves (repeated)")
+    parser.add_argument(
+        "--server", metavar="URL", help="model server of the pool: it gets calls while it is well"
+    )
+    parser.add_argument("--model", action="append", metavar="ID", help="a model that the server must have (repeated)")
+    parser.add_argument("--slots", type=int, metavar="N", help="calls that the server takes at once")
     places(parser, bundles="bundles, or folders of bundles")
     parser.add_argument("--health", metavar="HOST:PORT", help="answer /healthz and /readyz there")
     parser.add_argument("--deployment", metavar="NAME", help="worker deployment, whose version runs stay with")
@@ -25,8 +30,17 @@ def run(arguments: Namespace) -> int:
 
     if arguments.health is not None and not arguments.health.rpartition(":")[2].isdigit():
         raise Misuse(f"--health {arguments.health!r}: write HOST:PORT")
-    own = {name: getattr(arguments, name) for name in ("pool", "health", "deployment")}
-    settings = settings_of(arguments, **own)
+    own = {name: getattr(arguments, name) for name in ("pool", "health", "deployment", "server", "slots")}
+    settings = settings_of(arguments, **own, server_models=arguments.model)
+    if settings.server is not None and arguments.role != "models":
+        raise Misuse("--server is for the role `models`, next to it")
+    from activities.failing import Failing
+    from workers.pools import pool_of
+
+    try:
+        pool_of(settings)
+    except (ValueError, Failing) as error:
+        raise Misuse(str(error)) from None
     if arguments.current and (settings.deployment is None or arguments.role not in ("run", "all")):
         raise Misuse("--current is for the role `run` or `all` of a --deployment")
     from gateway.cli.deploying import work

@@ -56,16 +56,34 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    is_get: bool = False
+
+
+NONE = Reply(status=404, body=b"{}")
+
+
+def page(value: Any, status: int = 200) -> Reply:
+    """What a server says of itself."""
+    return Reply(status=status, body=_dumped(value), media="application/json")
 
 
 class Stub:
-    """`async with Stub() as stub`; replies come in order, and the last one again and again."""
+    """`async with Stub() as stub`; replies come in order, and the last one again and again.
+
+    `pages` are what it says of itself, whatever its replies are.
+    """
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies) or [Reply()]
+        self.pages: dict[str, Reply] = {}
         self.asked: list[Asked] = []
+        self.looked: list[Asked] = []
+        self.at_once = self._now = 0
         self.left = asyncio.Event()
         self.sent = 0
+        # Cleared, it holds up every answer.
+        self.go = asyncio.Event()
+        self.go.set()
         self._reached = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
 
@@ -104,9 +122,14 @@ class Stub:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; whether there may be another on this connection."""
         asked = await request_of(reader)
-        self.asked.append(asked)
-        self._reached.set()
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if asked.path in self.pages or asked.is_get:
+            self.looked.append(asked)
+            reply = self.pages.get(asked.path, NONE)
+        else:
+            self.asked.append(asked)
+            self._reached.set()
+            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+            await self._held_up()
         if reply.silent:
             await self._until_left(reader)
             return False
@@ -122,6 +145,14 @@ class Stub:
             self.left.set()
             raise
         return reply.chunked and reply.cut is None
+
+    async def _held_up(self) -> None:
+        self._now += 1
+        self.at_once = max(self.at_once, self._now)
+        try:
+            await self.go.wait()
+        finally:
+            self._now -= 1
 
     async def _send(self, writer: asyncio.StreamWriter, body: bytes, reply: Reply) -> None:
         writer.write(b"%x\r\n%s\r\n" % (len(body), body) if reply.chunked and body else body)
@@ -144,7 +175,7 @@ async def request_of(reader: asyncio.StreamReader) -> Asked:
     line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in fields)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Asked(line.split()[1], headers, json.loads(body))
+    return Asked(line.split()[1], headers, json.loads(body or b"{}"), line.startswith("GET"))
 
 
 def _media(path: str) -> str:

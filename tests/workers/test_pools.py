@@ -1,0 +1,201 @@
+"""A pool's worker next to its model server: calls come while the server is well, and no more than it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from activities.models import servers
+from tests.activities.models.stub import PATIENCE, Reply, Said, Stub, page
+from tests.support import Haul, Hauling
+from workers.pools import EVERY_S, Pool, pool_of
+from workers.settings import Settings
+
+BUNDLE = {
+    "workflow.yaml": """
+name: crowd
+input: {type: object, required: [all], properties: {all: {type: array, items: {type: integer}}}}
+output: ${asked}
+nodes:
+  asked:
+    map:
+      over: input.all
+      max: 40
+      concurrency: 40
+      do: {nodes: {think: {agent: thinker, retry: {attempts: 1}}}}
+""",
+    "agents.yaml": "agents: {thinker: {model: main, prompt: {text: Go.}, max_turns: 1}}",
+}
+WELL = {"/health": page({"status": "ok"}), "/v1/models": page({"data": [{"id": "m-1"}]})}
+UNWELL = page({"status": "loading"}, 503)
+
+
+def bundle(folder: Path, url: str, pool: str, **model: str) -> Path:
+    """Agents that all ask one model at this address."""
+    more = "".join(f", {name}: {value}" for name, value in model.items())
+    main = f"models: {{main: {{provider: openai_compatible, model: m-1, base_url: '{url}/v1', pool: {pool}{more}}}}}"
+    (folder / "crowd").mkdir(parents=True)
+    for name, text in {**BUNDLE, "models.yaml": main}.items():
+        (folder / "crowd" / name).write_text(f"apiVersion: haulage/v1\n{text}")
+    return folder
+
+
+def crowd(many: int) -> dict[str, Any]:
+    return {"all": list(range(many))}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+class Next(AsyncExitStack):
+    """Runs, a stub server, and a worker of a pool next to it."""
+
+    def __init__(self, temporal: Client, home: Path, stub: Stub, **settings: Any) -> None:
+        super().__init__()
+        self._temporal, self._home, self._stub, self._settings = temporal, home, stub, settings
+        self.pool_name = f"pool-{home.name}"
+
+    async def __aenter__(self) -> Next:
+        await super().__aenter__()
+        bundles = bundle(self._home / "bundles", self._stub.url, self.pool_name)
+        own: dict[str, Any] = {"bundles": [bundles], "pool": [self.pool_name]}
+        watched = {"server": self._stub.url, "server_models": ["m-1"], **self._settings}
+        runs = Hauling(self._temporal, self._home / "home", roles=("run",), **own)
+        self.haul: Haul = await self.enter_async_context(runs)
+        models = Hauling(self._temporal, self._home / "home", roles=("models",), **own, **watched)
+        await self.enter_async_context(models)
+        assert models.pool is not None
+        self.pool = models.pool
+        return self
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[Stub]:
+    async with Stub(Reply(said=Said(pieces=("Aye.",)))) as stub:
+        stub.pages.update(WELL)
+        yield stub
+
+
+async def test_an_unwell_server_gets_no_work_until_it_is_well_again(
+    temporal: Client, tmp_path: Path, stub: Stub
+) -> None:
+    async with Next(temporal, tmp_path, stub) as near:
+        assert (await near.haul.run("crowd", crowd(1))).status == "completed"
+        stub.pages["/health"] = UNWELL
+        async with asyncio.timeout(2):
+            while not near.pool.trouble:
+                await asyncio.sleep(0.01)
+        before = len(stub.asked)
+        waiting = await near.haul.start("crowd", crowd(8))
+        await queued(waiting, 8)
+        looked = len(stub.looked)
+        await until(lambda: len(stub.looked) > looked + 2)
+        assert (len(stub.asked), near.pool.slots.used) == (before, 0)
+        stub.pages["/health"] = WELL["/health"]
+        end = await near.haul.ended(waiting)
+    assert (end.status, len(stub.asked)) == ("completed", before + 8)
+
+
+async def queued(run: Any, many: int) -> None:
+    """So many calls wait in the queue; what the last polls had brought is back there."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            pending = (await run.describe()).raw_description.pending_activities
+            if [each.state for each in pending] == [PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED] * many:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_call_that_an_unwell_server_would_get_is_handed_back() -> None:
+    pool = Pool("a", "http://127.0.0.1:9", [], None, 1)
+    async with pool:
+        await until(lambda: "cannot be reached" in pool.trouble)
+    given: Any = None
+    with pytest.raises(ApplicationError, match="the pool a handed it back: http://127.0.0.1:9: it cannot be") as back:
+        await pool.intercept_activity(given).execute_activity(given)
+    assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
+
+
+async def test_a_server_gets_as_many_calls_at_once_as_it_takes(temporal: Client, tmp_path: Path, stub: Stub) -> None:
+    stub.pages["/props"] = page({"total_slots": 3})
+    stub.go.clear()
+    async with Next(temporal, tmp_path, stub) as near:
+        run = await near.haul.start("crowd", crowd(7))
+        await until(lambda: len(stub.asked) == 3)
+        assert near.pool.as_json()["slots"] == near.pool.slots.used == 3
+        stub.go.set()
+        assert (await near.haul.ended(run)).status == "completed"
+    assert (len(stub.asked), stub.at_once) == (7, 3)
+
+
+async def test_calls_go_on_when_the_server_becomes_unwell(temporal: Client, tmp_path: Path, stub: Stub) -> None:
+    stub.go.clear()
+    async with Next(temporal, tmp_path, stub, slots=2) as near:
+        run = await near.haul.start("crowd", crowd(2))
+        await until(lambda: len(stub.asked) == 2)
+        stub.pages["/health"] = UNWELL
+        await until(lambda: near.pool.trouble != "")
+        stub.go.set()
+        assert (await near.haul.ended(run)).status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("pages", "trouble", "slots"),
+    [
+        ({}, "", None),
+        ({"/health": page("ok")}, "", None),
+        ({"/health": UNWELL}, "its /health says 503", None),
+        ({"/health": Reply(silent=True)}, "it says nothing for 1 s", None),
+        ({"/v1/models": page({"data": []})}, "it does not have the model m-1; it has none", None),
+        ({"/v1/models": page({}, 500)}, "its /v1/models says 500", None),
+        ({"/v1/models": page({}, 404)}, "it has neither /v1/models nor /api/tags", None),
+        ({"/v1/models": page({}, 404), "/api/tags": page({"models": [{"name": "m-1:latest"}]})}, "", None),
+        ({"/props": page({"total_slots": 4})}, "", 4),
+        ({"/props": page({"total_slots": "many"})}, "", None),
+        ({"/props": page({}, 501)}, "", None),
+    ],
+)
+async def test_a_server_tells_how_it_is(pages: dict[str, Reply], trouble: str, slots: int | None, stub: Stub) -> None:
+    stub.pages.update(pages)
+    async with servers.client(f"{stub.url}/v1", None) as http:
+        seen = await servers.seen(http, ["m-1"])
+    assert (seen.trouble, seen.slots) == (trouble, slots)
+
+
+async def test_a_server_that_is_not_there_is_unwell() -> None:
+    async with servers.client("http://127.0.0.1:9", None) as http:
+        assert "cannot be reached" in (await servers.seen(http, [])).trouble
+
+
+async def test_a_server_is_asked_with_its_key(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", "k-1")
+    pool = pool_of(Settings(server=stub.url, server_key="THE_KEY"))
+    assert pool is not None
+    async with pool:
+        await until(lambda: not pool.trouble)
+    assert {each.headers.get("authorization") for each in stub.looked} == {"Bearer k-1"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"pool": ["a", "b"]}, "a server is for one pool, and these are 2: a, b"), ({"server": "nope"}, "is http://")],
+)
+def test_a_server_is_that_of_one_pool(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        pool_of(Settings(**{"server": "http://127.0.0.1:9", **settings}))
+
+
+def test_two_looks_and_their_patience_stay_below_two_seconds() -> None:
+    assert EVERY_S + servers.PATIENCE_S < 2
+    assert Pool("a", "http://127.0.0.1:9", [], None, 1).trouble
