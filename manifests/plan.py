@@ -283,6 +283,7 @@ class ModelSpec(Part):
     pool: str
     context: int
     concurrency: int | None = None
+    wait_ms: int | None = None
     input_price: str = "0"
     output_price: str = "0"
     cached_price: str | None = None

@@ -24,6 +24,10 @@ TUNING = (
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
     *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=200"),
+    # Tenants get even shares and priorities are kept within one partition of a queue, and one is enough here.
+    *("--dynamic-config-value", "matching.enableFairness=true"),
+    *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
     *("--sqlite-pragma", "journal_mode=WAL"),
     *("--sqlite-pragma", "synchronous=NORMAL"),
 )

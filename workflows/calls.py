@@ -94,8 +94,9 @@ class Calls:
         queue: str | None,
         id: str,
         summary: str,
+        wait_ms: int | None = None,
     ) -> M:
-        """One try on a queue; raises `Failed`."""
+        """One try on a queue, where it waits for so long to be taken; raises `Failed`."""
         await self.room.needed(checked(f"what {name} is called with", request))
         async with self._slots:
             go_on()
@@ -107,6 +108,7 @@ class Calls:
                         request,
                         result_type=gives,
                         task_queue=queue,
+                        schedule_to_start_timeout=None if wait_ms is None else timedelta(milliseconds=wait_ms),
                         start_to_close_timeout=time + GRACE,
                         heartbeat_timeout=self._heartbeat,
                         retry_policy=self._lost,
@@ -116,7 +118,7 @@ class Calls:
                         priority=self._priority(node),
                     )
                 except ActivityError as error:
-                    raise understood(error) from error
+                    raise understood(error, queue or "") from error
         return result
 
     async def local(

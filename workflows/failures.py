@@ -62,8 +62,8 @@ class Failed(Exception):
         return ApplicationError(f"{where}{self.message}", facts, type=self.category, non_retryable=True)
 
 
-def understood(error: FailureError) -> Failed:
-    """What an activity or a child run failed with."""
+def understood(error: FailureError, queue: str = "") -> Failed:
+    """What an activity, on this queue, or a child run failed with."""
     cause = error.cause if isinstance(error, ActivityError | ChildWorkflowError) else error
     match cause:
         case ApplicationError():
@@ -72,6 +72,8 @@ def understood(error: FailureError) -> Failed:
             return Failed("timeout", "it took longer than its timeout")
         case TimeoutError(type=TimeoutType.HEARTBEAT):
             return Failed("unavailable", "its worker was lost again and again")
+        case TimeoutError(type=TimeoutType.SCHEDULE_TO_START):
+            return Failed("unavailable", f"nobody on {queue} was free in time")
         case TimeoutError():
             return Failed("timeout", "no worker took it in time")
         case CancelledError():

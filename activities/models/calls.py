@@ -74,7 +74,8 @@ class ModelActivities:
         if self._is_scripted(model):
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
-        heard = await provider.answer(ask, Telling(ask, earlier).on_text)
+        async with self._endpoints.place(model):
+            heard = await provider.answer(ask, Telling(ask, earlier).on_text)
         tell(finish=heard.finish)
         return heard
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from activities.failing import Failing
+from activities.models.breaker import Guarded
 from activities.models.protocol import READ_S, Provider
 from activities.models.secrets import Secrets
 from manifests.plan import ModelSpec
@@ -35,6 +39,7 @@ class Endpoints:
         self._secrets = secrets
         self._read_s = read_s
         self._open: dict[Endpoint, Provider] = {}
+        self._places: dict[tuple[str, str, str, int], asyncio.Semaphore] = {}
         self._lock = threading.Lock()
 
     def provider(self, name: str, model: ModelSpec) -> Provider:
@@ -42,8 +47,15 @@ class Endpoints:
         endpoint = self._endpoint(name, model)
         with self._lock:
             if endpoint not in self._open:
-                self._open[endpoint] = _opened(endpoint, self._read_s)
+                self._open[endpoint] = Guarded(opened(endpoint, self._read_s), urlsplit(endpoint.address).netloc)
             return self._open[endpoint]
+
+    def place(self, model: ModelSpec) -> AbstractAsyncContextManager[None]:
+        """Waits until this process makes fewer calls of the model than it may make at once."""
+        if model.concurrency is None:
+            return nullcontext()
+        which = (model.provider, json.dumps(model.base_url), model.model, model.concurrency)
+        return self._places.setdefault(which, asyncio.Semaphore(model.concurrency))
 
     async def close(self) -> None:
         while self._open:
@@ -86,7 +98,7 @@ def is_address(text: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.hostname) and not more and port != 0
 
 
-def _opened(endpoint: Endpoint, read_s: float) -> Provider:
+def opened(endpoint: Endpoint, read_s: float) -> Provider:
     """The clients of vendors take a second to load: only those that are used are."""
     address, key = endpoint.address, endpoint.key
     match endpoint.provider:

@@ -100,6 +100,7 @@ def _model(model: Model) -> plan.ModelSpec:
         pool=model.pool,
         context=model.context,
         concurrency=model.concurrency,
+        wait_ms=model.wait,
         **prices,
     )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from manifests.shape.base import Category, ManifestFile, Money, Name, SecretRef, Setting, Shape, Text
+from manifests.shape.base import Category, Duration, ManifestFile, Money, Name, SecretRef, Setting, Shape, Text
 
 
 class Price(Shape):
@@ -27,7 +27,12 @@ class Model(Shape):
     api_key: SecretRef | None = Field(None, description="Name of the secret that holds the key.")
     pool: Name = Field("default", description="Worker pool that makes the calls.")
     context: int = Field(8_192, ge=256, description="Tokens that fit into one call, in and out.")
-    concurrency: int | None = Field(None, ge=1, description="Calls at once; absent means what the pool allows.")
+    concurrency: int | None = Field(
+        None, ge=1, description="Calls at once of each worker of the pool; absent means what the pool allows."
+    )
+    wait: Duration | None = Field(
+        None, description="How long a call waits for a free slot of the pool; absent means for as long as it takes."
+    )
     price: Price | None = Field(None, description="What it costs; absent means nothing.")
 
 

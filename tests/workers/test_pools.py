@@ -61,14 +61,15 @@ async def until(holds: Callable[[], bool]) -> None:
 class Next(AsyncExitStack):
     """Runs, a stub server, and a worker of a pool next to it."""
 
-    def __init__(self, temporal: Client, home: Path, stub: Stub, **settings: Any) -> None:
+    def __init__(self, temporal: Client, home: Path, stub: Stub, wait: str = "", concurrency: str = "", **settings: Any) -> None:
         super().__init__()
         self._temporal, self._home, self._stub, self._settings = temporal, home, stub, settings
+        self._model = {"wait": wait, "concurrency": concurrency}
         self.pool_name = f"pool-{home.name}"
 
     async def __aenter__(self) -> Next:
         await super().__aenter__()
-        bundles = bundle(self._home / "bundles", self._stub.url, self.pool_name)
+        bundles = bundle(self._home / "bundles", self._stub.url, self.pool_name, **{name: each for name, each in self._model.items() if each})
         own: dict[str, Any] = {"bundles": [bundles], "pool": [self.pool_name]}
         watched = {"server": self._stub.url, "server_models": ["m-1"], **self._settings}
         runs = Hauling(self._temporal, self._home / "home", roles=("run",), **own)
@@ -148,6 +149,27 @@ async def test_calls_go_on_when_the_server_becomes_unwell(temporal: Client, tmp_
         await until(lambda: near.pool.trouble != "")
         stub.go.set()
         assert (await near.haul.ended(run)).status == "completed"
+
+
+async def test_a_model_gets_no_more_calls_at_once_than_it_may(temporal: Client, tmp_path: Path, stub: Stub) -> None:
+    stub.go.clear()
+    async with Next(temporal, tmp_path, stub, slots=8, concurrency="2") as near:
+        run = await near.haul.start("crowd", crowd(6))
+        await until(lambda: near.pool.slots.used == 6 and len(stub.asked) == 2)
+        stub.go.set()
+        assert (await near.haul.ended(run)).status == "completed"
+    assert (len(stub.asked), stub.at_once) == (6, 2)
+
+
+async def test_a_call_that_waits_in_vain_fails_and_names_the_queue(
+    temporal: Client, tmp_path: Path, stub: Stub
+) -> None:
+    stub.go.clear()
+    async with Next(temporal, tmp_path, stub, slots=1, wait="300ms") as near:
+        end = await near.haul.run("crowd", crowd(2))
+        assert end.failure["category"] == "unavailable"
+        assert f"nobody on haulage.models.{near.pool_name} was free in time" in end.failure["message"]
+        stub.go.set()
 
 
 @pytest.mark.parametrize(

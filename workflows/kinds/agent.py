@@ -159,6 +159,7 @@ class _Asking:
             answer = await run.calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
                 queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(request.model, turn.number),
+                wait_ms=spec.wait_ms,
             )  # fmt: skip
             used = _spent(answer.usage)
         except Failed as failure:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from activities.models.endpoints import Endpoints
+from activities.models.endpoints import Endpoint, opened
 from activities.models.protocol import Ask, Message, Provider
-from activities.models.secrets import Secrets
 from manifests.plan import ModelSpec
 
 KINDS = ("openai", "openai_compatible", "anthropic", "ollama")
@@ -274,17 +273,16 @@ def spec(kind: str, url: str, **more: Any) -> ModelSpec:
 
 
 class Asking:
-    """`async with Asking(kind, stub.url) as provider`, with its endpoints closed at the end."""
+    """`async with Asking(kind, stub.url) as provider`, one without a breaker, closed at the end."""
 
     def __init__(self, kind: str, url: str, *, read_s: float = PATIENCE) -> None:
-        self._endpoints = Endpoints(Secrets({"KEY": KEY}), read_s=read_s)
-        self._model = spec(kind, url)
+        self._provider = opened(Endpoint(kind, str(spec(kind, url).base_url), KEY), read_s)
 
     async def __aenter__(self) -> Provider:
-        return self._endpoints.provider("main", self._model)
+        return self._provider
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        await self._endpoints.close()
+        await self._provider.close()
 
 
 def ask(*messages: Message, **more: Any) -> Ask:

@@ -1,0 +1,103 @@
+"""An endpoint where nobody answers is left alone for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from activities.failing import Failing
+from activities.models.breaker import FIRST_S, LAST_S, MOST, Breaker
+from activities.models.endpoints import Endpoints
+from activities.models.secrets import Secrets
+from tests.activities.models.stub import KEY, Reply, Stub, ask, nobody, spec
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker("here", clock)
+
+
+def goes(breaker: Breaker, category: str | None = None) -> bool:
+    """Whether a call, which fails with this category, is made."""
+    try:
+        with breaker.passed():
+            if category is not None:
+                raise Failing(category, "made")
+    except Failing as failing:
+        return failing.message == "made"
+    return True
+
+
+@pytest.mark.parametrize("category", ["unavailable", "timeout"])
+def test_failures_in_a_row_open_it_and_one_success_closes_it(category: str, breaker: Breaker, clock: Clock) -> None:
+    assert [goes(breaker, category) for _ in range(MOST + 1)] == [True] * MOST + [False]
+    clock.now += FIRST_S
+    assert [goes(breaker), goes(breaker, category), goes(breaker)] == [True, True, True]
+
+
+@pytest.mark.parametrize("category", ["rate_limited", "input", "json_major"])
+def test_any_answer_counts_for_a_server_that_is_there(category: str, breaker: Breaker) -> None:
+    for _ in range(3 * MOST):
+        assert goes(breaker, "unavailable")
+        assert goes(breaker, category)
+
+
+def test_the_wait_grows_up_to_a_limit(breaker: Breaker, clock: Clock) -> None:
+    waits = []
+    for _ in range(MOST - 1):
+        goes(breaker, "unavailable")
+    for _ in range(9):
+        assert goes(breaker, "unavailable")
+        with pytest.raises(Failing) as refused, breaker.passed():
+            pass
+        waits.append((refused.value.retry_after_ms or 0) / 1000)
+        clock.now += waits[-1]
+    assert waits[:3] == [FIRST_S, 2 * FIRST_S, 4 * FIRST_S]
+    assert waits[-1] == LAST_S
+
+
+async def test_one_call_probes_and_one_that_is_cancelled_leaves_room(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(MOST):
+        goes(breaker, "timeout")
+    clock.now += FIRST_S
+
+    async def probe() -> None:
+        with breaker.passed():
+            await asyncio.Event().wait()
+
+    probing = asyncio.create_task(probe())
+    await asyncio.sleep(0)
+    assert not goes(breaker)
+    probing.cancel()
+    await asyncio.gather(probing, return_exceptions=True)
+    assert goes(breaker)
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama"])
+async def test_a_server_that_fails_is_asked_no_more(kind: str) -> None:
+    said: list[Any] = []
+    async with Stub(Reply(status=500, body=b"{}")) as stub:
+        endpoints = Endpoints(Secrets({"KEY": KEY}))
+        provider = endpoints.provider("main", spec(kind, stub.url))
+        for _ in range(MOST + 2):
+            with pytest.raises(Failing) as failed:
+                await provider.answer(ask(), nobody)
+            said.append(failed.value)
+        await endpoints.close()
+    assert len(stub.asked) == MOST
+    assert "was not asked" in said[-1].message
+    assert (said[-1].type, said[-1].usage, said[-1].retry_after_ms > 0) == ("unavailable", None, True)
