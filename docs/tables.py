@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from activities.models.counting import tokens
+from activities.models.metrics import METRICS
 from gateway.cli.main import COMMANDS
 from manifests import draft, failures, outputs, text, yaml_tree
 from manifests.builtins import PLUGINS, TOOLS
@@ -25,6 +26,7 @@ from manifests.expressions.types import Type
 from manifests.published import ABOUT, file_name
 from manifests.shape import agents, base, memory, models, pipelines, plugins, policies, scenario, tools, triggers
 from manifests.shape import workflow as shapes
+from workers.settings import Settings
 from workflows.options import Options
 from workflows.orders import ORDERS, Order, Override
 
@@ -117,7 +119,7 @@ def _default(field: FieldInfo) -> str:
         shown = base.shown_size(value).replace(" ", "") if _same(field, base.Size) else base.shown_duration(value)
         return _code(shown)
     if isinstance(value, list):
-        return _code(f"[{', '.join(value)}]")
+        return _code(f"[{', '.join(map(str, value))}]")
     return _code(str(value).lower() if isinstance(value, bool) else str(value))
 
 
@@ -331,6 +333,18 @@ def counted() -> str:
     return table(("text", "of the most", "of the fewest"), rows)
 
 
+def metrics() -> str:
+    return table(("metric", "labels", "meaning"), [(_code(name), *about) for name, about in METRICS.items()])
+
+
+def settings() -> str:
+    rows = [
+        (_code(f"HAULAGE_{name.upper()}"), _default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return table(("setting", "default", "meaning"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "files": files,
     "kinds": kinds,
@@ -369,6 +383,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "orders": orders,
     "options": run_options,
     "counted": counted,
+    "metrics": metrics,
+    "settings": settings,
 }
 
 

@@ -13,12 +13,14 @@ from types import TracebackType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.models.endpoints import Endpoints
 from workers.pools import Pool
 
 
 class Health:
-    def __init__(self, client: Client, address: str | None, pool: Pool | None) -> None:
+    def __init__(self, client: Client, address: str | None, pool: Pool | None, endpoints: Endpoints) -> None:
         self._client = client
+        self._endpoints = endpoints
         self._pool = pool
         self._address = address
         self._server: asyncio.Server | None = None
@@ -55,7 +57,7 @@ class Health:
             case "/readyz":
                 pool = {} if self._pool is None else self._pool.as_json()
                 ready = self.ready and await self._reaches_temporal() and pool.get("healthy", True)
-                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready, **pool}
+                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready, "resting": self._endpoints.resting, **pool}
         return "404 Not Found", {"paths": ["/healthz", "/readyz"]}
 
     async def _reaches_temporal(self) -> bool:

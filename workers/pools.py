@@ -104,7 +104,6 @@ class Pool(Interceptor):
         self._models, self._configured, self._otherwise = models, slots, otherwise
         self.slots = Slots()
         self.trouble = "it has not been asked yet"
-        self.on_change: Callable[[Pool], None] = lambda pool: None
         self._watching: asyncio.Task[None] | None = None
 
     def worker_options(self) -> dict[str, Any]:
@@ -146,7 +145,6 @@ class Pool(Interceptor):
             _log.warning("the pool %s takes no calls: %s: %s", self.name, self.address, seen.trouble)
         else:
             _log.warning("the pool %s takes %s calls at once: %s is well", self.name, room, self.address)
-        self.on_change(self)
 
 
 class _Gate(ActivityInboundInterceptor):

@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from workers.building import Role, World, build_workers
 from workers.health import Health
+from workers.measuring import measuring
 from workers.pools import pool_of
 
 
@@ -24,13 +25,14 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
     """
     over = stop or asyncio.Event()
     pool = pool_of(shared.settings) if "models" in roles else None
-    health = Health(client, shared.settings.health, pool)
+    health = Health(client, shared.settings.health, pool, shared.endpoints)
     with _signals(over) if stop is None else contextlib.nullcontext():
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(shared.opened())
             await stack.enter_async_context(health)
             if pool is not None:
                 await stack.enter_async_context(pool)
+            await stack.enter_async_context(measuring(client, shared.settings, pool))
             workers = await build_workers(client, roles, shared, pool)
             health.ready = True
             await _run(workers, over, health)

@@ -48,4 +48,5 @@ class Settings(BaseSettings):
     script: Path | None = Field(None, description="A scenario that answers for models, tools and memories.")
     effects: Path | None = Field(None, description="Where a script writes down what it did.")
     secrets: Path | None = Field(None, description="A file of secrets that are not in the environment, mode 600.")
+    metrics: str | None = Field(None, description="Address of the metrics of `haul worker`, as `host:port`.")
     health: str | None = Field(None, description="Address for health checks, as `host:port`.")

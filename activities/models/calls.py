@@ -16,6 +16,7 @@ from activities.models.clipping import clipped
 from activities.models.conversing import Conversations, as_text
 from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
+from activities.models.metrics import Measured, read_by
 from activities.models.prices import priced, together
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
@@ -59,6 +60,8 @@ class ModelActivities:
             raise
         if cache and agent.cache_ms is not None and known is None:
             await cache.put(key, heard, agent.cache_ms)
+        if answer.rung:
+            read_by(model, answer.rung)
         usage = self._settled(model, together(earlier.lost, heard.usage))
         return answer.model_copy(update={"usage": usage, "cached": known is not None})
 
@@ -74,8 +77,14 @@ class ModelActivities:
         if self._is_scripted(model):
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
-        async with self._endpoints.place(model):
-            heard = await provider.answer(ask, Telling(ask, earlier).on_text)
+        measured = Measured(model, provider.breaker)
+        try:
+            async with self._endpoints.place(model):
+                heard = await provider.answer(ask, measured.listening(Telling(ask, earlier).on_text))
+        except Failing as failing:
+            measured.ended(failing.type or "engine", failing.usage)
+            raise
+        measured.ended("ok", heard.usage)
         tell(finish=heard.finish)
         return heard
 

@@ -18,6 +18,7 @@ from activities.models.clipping import prompt_tokens
 from activities.models.fitting import OutOfContract, fitting
 from activities.models.protocol import Ask, Heard, Message
 from activities.models.transcripts import Transcripts
+from manifests.contracts import ANSWER
 from manifests.failures import JSON
 from manifests.plan import AgentSpec, Plan
 
@@ -80,7 +81,7 @@ class Conversations:
             output=self._keeper.taken_in(found.value, request.keep),
             transcript=self._kept(request, turn, said),
             context=assembled,
-            rung=found.rung,
+            rung=None if agent.output == ANSWER else found.rung,
             repairs=list(found.steps),
         )
 

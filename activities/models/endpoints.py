@@ -38,11 +38,11 @@ class Endpoints:
     def __init__(self, secrets: Secrets, *, read_s: float = READ_S) -> None:
         self._secrets = secrets
         self._read_s = read_s
-        self._open: dict[Endpoint, Provider] = {}
+        self._open: dict[Endpoint, Guarded] = {}
         self._places: dict[tuple[str, str, str, int], asyncio.Semaphore] = {}
         self._lock = threading.Lock()
 
-    def provider(self, name: str, model: ModelSpec) -> Provider:
+    def provider(self, name: str, model: ModelSpec) -> Guarded:
         """Who answers for this model; `name` is what the manifest calls it. Raises `Failing`."""
         endpoint = self._endpoint(name, model)
         with self._lock:
@@ -56,6 +56,11 @@ class Endpoints:
             return nullcontext()
         which = (model.provider, json.dumps(model.base_url), model.model, model.concurrency)
         return self._places.setdefault(which, asyncio.Semaphore(model.concurrency))
+
+    @property
+    def resting(self) -> list[str]:
+        """Those that have failed again and again, and are left alone."""
+        return sorted(each.breaker.where for each in list(self._open.values()) if each.breaker.is_open)
 
     async def close(self) -> None:
         while self._open:

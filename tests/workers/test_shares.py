@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from tests.activities.models.stub import Reply, Said, Stub
 from tests.support import Haul, Hauling
-from tests.workers.test_pools import WELL, bundle, crowd, until
+from tests.workers.test_pools import WELL, bundle, crowd
 
 
 async def backlog(haul: Haul, *runs: tuple[int, dict[str, Any]]) -> list[Any]:
@@ -49,7 +49,14 @@ def is_start(event: Any) -> bool:
 
 
 async def test_tenants_have_even_shares_while_both_have_a_backlog(temporal: Client, tmp_path: Path) -> None:
-    served = await order(temporal, tmp_path, (40, {"tenant": "large"}), (4, {"tenant": "small"}))
-    assert len(served) == 44
+    large = [(40, {"tenant": "large"})] * 5
+    served = await order(temporal, tmp_path, *large, (20, {"tenant": "small"}))
+    assert len(served) == 220
     last = len(served) - served[::-1].index("small")
-    assert served[:last].count("large") <= 6
+    assert served[:last].count("large") == pytest.approx(20, abs=2)
+
+
+async def test_what_is_urgent_goes_first(temporal: Client, tmp_path: Path) -> None:
+    late, urgent = {"tenant": "late", "priority": 5}, {"tenant": "urgent", "priority": 1}
+    served = await order(temporal, tmp_path, (20, late), (20, urgent))
+    assert served == ["urgent"] * 20 + ["late"] * 20

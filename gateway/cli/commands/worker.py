@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--slots", type=int, metavar="N", help="calls that the server takes at once")
     places(parser, bundles="bundles, or folders of bundles")
     parser.add_argument("--health", metavar="HOST:PORT", help="answer /healthz and /readyz there")
+    parser.add_argument("--metrics", metavar="HOST:PORT", help="answer /metrics there, for Prometheus")
     parser.add_argument("--deployment", metavar="NAME", help="worker deployment, whose version runs stay with")
     parser.add_argument("--current", action="store_true", help="new runs go to this version, once it is known")
 
@@ -30,7 +31,7 @@ def run(arguments: Namespace) -> int:
 
     if arguments.health is not None and not arguments.health.rpartition(":")[2].isdigit():
         raise Misuse(f"--health {arguments.health!r}: write HOST:PORT")
-    own = {name: getattr(arguments, name) for name in ("pool", "health", "deployment", "server", "slots")}
+    own = {name: getattr(arguments, name) for name in ("pool", "health", "deployment", "server", "slots", "metrics")}
     settings = settings_of(arguments, **own, server_models=arguments.model)
     if settings.server is not None and arguments.role != "models":
         raise Misuse("--server is for the role `models`, next to it")
@@ -39,6 +40,8 @@ def run(arguments: Namespace) -> int:
 
     try:
         pool_of(settings)
+        if settings.metrics is not None:
+            _measured(settings.metrics)
     except (ValueError, Failing) as error:
         raise Misuse(str(error)) from None
     if arguments.current and (settings.deployment is None or arguments.role not in ("run", "all")):
@@ -48,3 +51,11 @@ def run(arguments: Namespace) -> int:
     carried_out(work(settings, arguments.role, current=arguments.current), quiet=False)
     print("stopped", file=sys.stderr)
     return FINE
+
+
+def _measured(address: str) -> None:
+    from temporalio.runtime import Runtime
+
+    from workers.measuring import runtime
+
+    Runtime.set_default(runtime(address))
