@@ -196,6 +196,21 @@ class Sign(Answer):
     text: str = ""
 
 
+class Embed(Call):
+    """Texts to embed; `tool` is what a script knows the call by."""
+
+    model: str
+    texts: Json
+    tool: str = ""
+
+
+class Vectors(Answer):
+    """`{vectors: [[number]]}`, one for each text."""
+
+    output: Json = None
+    usage: Usage = Usage()
+
+
 class ToolCall(Call):
     tool: str
     arguments: dict[str, Json] = {}

@@ -29,6 +29,7 @@ class Builtin:
 _ANY_EFFECT = ("pure", "idempotent", "compensable", "irreversible")
 _CHANGES = ("idempotent", "compensable", "irreversible")
 _PURE = ("pure",)
+_VECTORS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 _ARGV = {"type": "array", "items": _TEXT, "minItems": 1}
 
 TOOLS: dict[str, Builtin] = {
@@ -41,6 +42,10 @@ TOOLS: dict[str, Builtin] = {
     ),
     "text.hash": Builtin(_object({"text": _TEXT}), _object({"sha256": _TEXT}), _PURE, True),
     "json.parse": Builtin(_object({"text": _TEXT}), _object({"value": {}}), _PURE, True, open_contract=True),
+    "embed": Builtin(
+        _object({"texts": {"type": "array", "items": _TEXT}}), _object({"vectors": _VECTORS}), _PURE,
+        settings=_object({"model": _TEXT}),
+    ),
     "filesystem.read_file": Builtin(_object({"path": _TEXT}), _object({"text": _TEXT}), _PURE),
     "filesystem.list": Builtin(
         _object({"path": _TEXT}, glob=_TEXT), _object({"entries": {"type": "array", "items": _TEXT}}), _PURE

@@ -23,6 +23,7 @@ from activities.blobs import BlobStore, Keeper
 from activities.blobs_at import blobs_at
 from activities.memory import MemoryActivities
 from activities.models.calls import ModelActivities
+from activities.models.embeds import EmbedActivities
 from activities.models.endpoints import Endpoints
 from activities.models.secrets import Secrets
 from activities.plans import PlanActivities, Plans
@@ -168,8 +169,8 @@ def activities_of(role: Role, shared: World) -> list[Callable[..., Any]]:
         case "run":
             return []
         case "models":
-            cache = Cache(shared.store)
-            return [ModelActivities(shared.plans, shared.keeper, shared.script, shared.endpoints, cache).call]
+            given = (shared.plans, shared.keeper, shared.script, shared.endpoints)
+            return [ModelActivities(*given, Cache(shared.store)).call, EmbedActivities(*given).embed]
         case "tools":
             tools = ToolActivities(shared.plans, shared.keeper, shared.script)
             return [tools.call, PluginActivities(shared.plans, shared.script).emit]

@@ -57,7 +57,8 @@ class Health:
             case "/readyz":
                 pool = {} if self._pool is None else self._pool.as_json()
                 ready = self.ready and await self._reaches_temporal() and pool.get("healthy", True)
-                return ("200 OK" if ready else "503 Service Unavailable"), {"ready": ready, "resting": self._endpoints.resting, **pool}
+                facts = {"ready": ready, "resting": self._endpoints.resting, **pool}
+                return ("200 OK" if ready else "503 Service Unavailable"), facts
         return "404 Not Found", {"paths": ["/healthz", "/readyz"]}
 
     async def _reaches_temporal(self) -> bool:

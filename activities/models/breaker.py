@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from activities.failing import Failing
+from activities.models.batching import Batches
+from activities.models.embedding import Embedded, Embedder
 from activities.models.protocol import Ask, Heard, Provider
 
 # Failures in a row that open it; a rate limit has its own wait, and any other answer is one.
@@ -39,7 +42,7 @@ class Breaker:
             yield
         except Failing as failing:
             if failing.type in OPENS_ON:
-                self._failed()
+                self._failed(is_probe)
             else:
                 self._failures = 0
             raise
@@ -60,7 +63,10 @@ class Breaker:
         self._probing = True
         return True
 
-    def _failed(self) -> None:
+    def _failed(self, is_probe: bool) -> None:
+        if self.is_open and not is_probe:
+            # It was under way when the others failed, and says nothing new.
+            return
         self._failures += 1
         if self.is_open:
             self._until = self._clock() + min(FIRST_S * 2 ** min(self._failures - MOST, 10), LAST_S)
@@ -69,13 +75,26 @@ class Breaker:
 class Guarded:
     """A provider behind a breaker."""
 
-    def __init__(self, provider: Provider, where: str) -> None:
+    def __init__(self, provider: Provider, embedder: Embedder, where: str) -> None:
         self._provider = provider
+        self._embedder = embedder
+        self._batches: dict[str, Batches] = {}
         self.breaker = Breaker(where)
 
     async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
         with self.breaker.passed():
             return await self._provider.answer(ask, on_text)
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
+        """Together with what others want of the model just now; raises `Failing`."""
+        if model not in self._batches:
+            self._batches[model] = Batches(partial(self._embed, model))
+        return await self._batches[model].embed(texts)
+
+    async def _embed(self, model: str, texts: Sequence[str]) -> Embedded:
+        with self.breaker.passed():
+            return await self._embedder.embed(model, texts)
+
     async def close(self) -> None:
         await self._provider.close()
+        await self._embedder.close()

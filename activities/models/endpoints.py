@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from activities.failing import Failing
 from activities.models.breaker import Guarded
+from activities.models.embedding import Embedder
 from activities.models.protocol import READ_S, Provider
 from activities.models.secrets import Secrets
 from manifests.plan import ModelSpec
@@ -47,8 +48,12 @@ class Endpoints:
         endpoint = self._endpoint(name, model)
         with self._lock:
             if endpoint not in self._open:
-                self._open[endpoint] = Guarded(opened(endpoint, self._read_s), urlsplit(endpoint.address).netloc)
+                self._open[endpoint] = self._guarded(endpoint)
             return self._open[endpoint]
+
+    def _guarded(self, endpoint: Endpoint) -> Guarded:
+        embedder = Embedder(endpoint.provider, endpoint.address, endpoint.key, read_s=self._read_s)
+        return Guarded(opened(endpoint, self._read_s), embedder, urlsplit(endpoint.address).netloc)
 
     def place(self, model: ModelSpec) -> AbstractAsyncContextManager[None]:
         """Waits until this process makes fewer calls of the model than it may make at once."""

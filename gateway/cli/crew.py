@@ -56,7 +56,8 @@ async def _missing(client: Client, plan: Plan, settings: Settings) -> tuple[tupl
         type(node) for each in family(plan) for graph in (each.graph, each.final) if graph for node in graph.walk()
     }
     needed: list[Role] = []
-    if kinds & {Agent, Planning}:
+    embeds = any(tool.uses == "embed" for each in family(plan) for tool in each.tools.values())
+    if embeds or kinds & {Agent, Planning}:
         pools = [pool for pool in pools if not await pollers(client, f"haulage.models.{pool}")]
         needed += ["models"] if pools else []
     if kinds & {Tool, Emit, Agent, Planning} and not await pollers(client, "haulage.tools"):

@@ -102,6 +102,9 @@ def tools_use_what_there_is(draft: Draft) -> Iterator[Problem]:
     for defined in draft.bundle.tools.values():
         if defined.value.undo is not None:
             yield from _known(draft, "tools", defined.value.undo, draft.bundle.tools, "tool", defined.at / "undo")
+        if defined.value.uses == "embed" and isinstance(defined.value.with_.get("model"), str):
+            name, at = defined.value.with_["model"], defined.at / "with" / "model"
+            yield from _known(draft, "models", name, draft.bundle.models, "model", at)
 
 
 def memory_uses_what_there_is(draft: Draft) -> Iterator[Problem]:

@@ -129,7 +129,7 @@ class Lowering:
             "placement": placement,
             "inputs": spec.with_,
             "reads": sorted(self._reads.get((node.graph, node.id), ())),
-            "queue": spec.queue or (QUEUES.get(node.kind) if placement == "queue" else None),
+            "queue": spec.queue or (self._queue(node) if placement == "queue" else None),
             "priority": spec.priority or 3,
             "timeout_ms": spec.timeout or self._timeout(node, placement, retry),
             "retry": retry,
@@ -139,6 +139,14 @@ class Lowering:
             "has_default": spec.when_skipped is not None,
             "default": spec.when_skipped,
         }
+
+    def _queue(self, node: Node) -> str | None:
+        """Of whom its calls are; an agent's are in the pool of the model that is asked."""
+        if isinstance(node.spec, shapes.Tool):
+            tool = self._draft.contracts.tools[node.spec.tool].tool
+            if tool.uses == "embed":
+                return f"haulage.models.{self._draft.bundle.models[str(tool.with_['model'])].value.pool}"
+        return QUEUES.get(node.kind)
 
     def placement(self, node: Node) -> plan.Placement:
         match node.spec:

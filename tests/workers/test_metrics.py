@@ -19,6 +19,7 @@ from tests.support import Hauling
 from tests.workers.test_pools import UNWELL, WELL, bundle, crowd
 from tests.workers.test_worker_command import free_port, until_ready, worker
 
+
 def read(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:

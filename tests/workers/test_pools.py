@@ -61,7 +61,9 @@ async def until(holds: Callable[[], bool]) -> None:
 class Next(AsyncExitStack):
     """Runs, a stub server, and a worker of a pool next to it."""
 
-    def __init__(self, temporal: Client, home: Path, stub: Stub, wait: str = "", concurrency: str = "", **settings: Any) -> None:
+    def __init__(
+        self, temporal: Client, home: Path, stub: Stub, wait: str = "", concurrency: str = "", **settings: Any
+    ) -> None:
         super().__init__()
         self._temporal, self._home, self._stub, self._settings = temporal, home, stub, settings
         self._model = {"wait": wait, "concurrency": concurrency}
@@ -69,7 +71,12 @@ class Next(AsyncExitStack):
 
     async def __aenter__(self) -> Next:
         await super().__aenter__()
-        bundles = bundle(self._home / "bundles", self._stub.url, self.pool_name, **{name: each for name, each in self._model.items() if each})
+        bundles = bundle(
+            self._home / "bundles",
+            self._stub.url,
+            self.pool_name,
+            **{name: each for name, each in self._model.items() if each},
+        )
         own: dict[str, Any] = {"bundles": [bundles], "pool": [self.pool_name]}
         watched = {"server": self._stub.url, "server_models": ["m-1"], **self._settings}
         runs = Hauling(self._temporal, self._home / "home", roles=("run",), **own)
@@ -123,7 +130,7 @@ async def test_a_call_that_an_unwell_server_would_get_is_handed_back() -> None:
     async with pool:
         await until(lambda: "cannot be reached" in pool.trouble)
     given: Any = None
-    with pytest.raises(ApplicationError, match="the pool a handed it back: http://127.0.0.1:9: it cannot be") as back:
+    with pytest.raises(ApplicationError, match=r"the pool a handed it back: .*: it cannot be") as back:
         await pool.intercept_activity(given).execute_activity(given)
     assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
 

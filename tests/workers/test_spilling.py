@@ -37,7 +37,7 @@ async def test_what_a_full_pool_has_no_room_for_goes_to_the_next(temporal: Clien
         own = models(first, second, tmp_path)
         near, far = ({"pool": [f"{name}-{tmp_path.name}"]} for name in ("near", "far"))
         haul = await stack.enter_async_context(Hauling(temporal, tmp_path / "home", roles=("run",), **own))
-        hosts = [{**near, "server": first.url, "slots": 2}, far]
+        hosts: list[dict[str, Any]] = [{**near, "server": first.url, "slots": 2}, far]
         for host in hosts:
             await stack.enter_async_context(Hauling(temporal, tmp_path / "home", roles=("models",), **own, **host))
         run = await haul.start("crowd", crowd(6))

@@ -18,6 +18,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from gateway.cli.main import main
 from tests.conftest import PROJECT
 from workers.version import build_id
 
@@ -74,6 +75,22 @@ async def test_a_deployment_is_made_current_and_runs_are_pinned_to_it(
     assert (facts.deployment_version.deployment_name, facts.deployment_version.build_id) == (name, build_id())
     workers[0].send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(workers[0].wait, 30) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--server", "http://127.0.0.1:9"], "--server is for the role `models`"),
+        (["models", "--server", "nope"], "the address of a server is http://"),
+        (["models", "--server", "http://127.0.0.1:9", "--pool", "a", "--pool", "b"], "these are 2: a, b"),
+        (["models", "--metrics", "nope"], "metrics cannot be shown at nope"),
+    ],
+)
+def test_a_server_or_an_address_that_cannot_be_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["worker", *words]) == 2
+    assert said in capsys.readouterr().err
 
 
 async def test_a_models_worker_serves_the_pools_that_it_is_told(

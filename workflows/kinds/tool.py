@@ -8,6 +8,7 @@ from activities.contracts import Result, ToolCall
 from manifests import plan as plans
 from workflows.budget import Spent
 from workflows.failures import Failed
+from workflows.kinds import embed
 from workflows.kinds.segment import one_step
 from workflows.walk import Walk
 
@@ -34,6 +35,8 @@ async def called(
     """One call of a tool, for a node or for an agent in it; raises `Failed`."""
     spec = run.plan.tools[name]
     refuse_in_safe_mode(run, name, spec)
+    if spec.uses == "embed":
+        return await embed.called(run, walk, node, name, arguments, tag, key)
     reserved = await run.ledger.reserved_for(Spent(calls=1))
     calls = run.calls
     key = key or f"{calls.key(walk, node)}/{tag}"

@@ -14,9 +14,7 @@ ROLES = ("run", "models", "tools", "memory")
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("role", choices=(*ROLES, "all"), metavar="ROLE", help=f"{', '.join(ROLES)} or all")
     parser.add_argument("--pool", action="append", metavar="NAME", help="a pool that `models` serves (repeated)")
-    parser.add_argument(
-        "--server", metavar="URL", help="model server of the pool: it gets calls while it is well"
-    )
+    parser.add_argument("--server", metavar="URL", help="model server of the pool: it gets calls while it is well")
     parser.add_argument("--model", action="append", metavar="ID", help="a model that the server must have (repeated)")
     parser.add_argument("--slots", type=int, metavar="N", help="calls that the server takes at once")
     places(parser, bundles="bundles, or folders of bundles")

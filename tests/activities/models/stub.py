@@ -77,6 +77,7 @@ class Stub:
         self.pages: dict[str, Reply] = {}
         self.asked: list[Asked] = []
         self.looked: list[Asked] = []
+        self.refuses: str | None = None
         self.at_once = self._now = 0
         self.left = asyncio.Event()
         self.sent = 0
@@ -129,6 +130,8 @@ class Stub:
             self._reached.set()
             reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             await self._held_up()
+            if self.refuses is not None and self.refuses in asked.body.get("input", ()):
+                reply = page({"error": {"message": "a text is no text", "type": "invalid_request_error"}}, 400)
         if reply.silent:
             await self._until_left(reader)
             return False
@@ -178,6 +181,8 @@ async def request_of(reader: asyncio.StreamReader) -> Asked:
 
 
 def _media(path: str) -> str:
+    if path in ("/v1/embeddings", "/api/embed"):
+        return "application/json"
     return "application/x-ndjson" if path == "/api/chat" else "text/event-stream; charset=utf-8"
 
 
@@ -193,9 +198,19 @@ def stream(path: str, asked: dict[str, Any], said: Said) -> bytes:
             return b"".join(
                 b"event: %s\ndata: %s\n\n" % (each["type"].encode(), _dumped(each)) for each in _anthropic(said, forced)
             )
+        case "/v1/embeddings":
+            rows = [{"index": place, "embedding": vector(text)} for place, text in enumerate(asked["input"])]
+            return _dumped({"data": rows[::-1], "usage": {"prompt_tokens": said.tokens_in}})
+        case "/api/embed":
+            found = [vector(text) for text in asked["input"]]
+            return _dumped({"embeddings": found, "prompt_eval_count": said.tokens_in})
         case "/v1/chat/completions":
             return b"".join(b"data: %s\n\n" % _dumped(each) for each in _openai(said)) + b"data: [DONE]\n\n"
     raise AssertionError(path)
+
+
+def vector(text: str) -> list[float]:
+    return [float(len(text)), 0.5]
 
 
 def _dumped(value: Any) -> bytes:

@@ -70,6 +70,17 @@ def test_the_wait_grows_up_to_a_limit(breaker: Breaker, clock: Clock) -> None:
     assert waits[-1] == LAST_S
 
 
+def test_calls_that_fail_side_by_side_open_it_for_no_longer(breaker: Breaker, clock: Clock) -> None:
+    under_way = [breaker.passed() for _ in range(8 * MOST)]
+    for call in under_way:
+        call.__enter__()
+    for call in under_way:
+        failing = Failing("unavailable", "made")
+        assert not call.__exit__(Failing, failing, None)
+    clock.now += FIRST_S
+    assert goes(breaker)
+
+
 async def test_one_call_probes_and_one_that_is_cancelled_leaves_room(breaker: Breaker, clock: Clock) -> None:
     for _ in range(MOST):
         goes(breaker, "timeout")

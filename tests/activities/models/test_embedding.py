@@ -1,0 +1,139 @@
+"""Texts as vectors: many together in one request, and one that is refused fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from activities.failing import Failing
+from activities.models.batching import MOST_TEXTS
+from activities.models.breaker import Guarded
+from activities.models.endpoints import Endpoints
+from activities.models.secrets import Secrets
+from manifests.compiler import compile_bundle
+from manifests.problems import Refused
+from tests.activities.models.stub import KEY, Reply, Said, Stub, page, spec, vector
+from tests.support import Hauling
+
+SPEAK = ("openai", "openai_compatible", "ollama")
+
+
+@pytest.fixture
+async def endpoints() -> AsyncIterator[Endpoints]:
+    endpoints = Endpoints(Secrets({"KEY": KEY}), read_s=2)
+    yield endpoints
+    await endpoints.close()
+
+
+def provider(endpoints: Endpoints, stub: Stub, kind: str = "openai") -> Guarded:
+    return endpoints.provider("main", spec(kind, stub.url))
+
+
+@pytest.mark.parametrize("kind", SPEAK)
+async def test_what_many_want_at_once_is_one_request(kind: str, endpoints: Endpoints) -> None:
+    wanted = [["a", "bb"], ["ccc"], ["dddd", "eeeee"]]
+    async with Stub() as stub:
+        asked = provider(endpoints, stub, kind)
+        found = await asyncio.gather(*(asked.embed("m-1", texts) for texts in wanted))
+    assert [each.vectors for each in found] == [[vector(text) for text in texts] for texts in wanted]
+    assert [each.body["input"] for each in stub.asked] == [["a", "bb", "ccc", "dddd", "eeeee"]]
+    assert sum(each.usage.tokens_in for each in found) == Said().tokens_in
+    assert stub.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_text_that_is_refused_fails_alone(endpoints: Endpoints) -> None:
+    async with Stub() as stub:
+        stub.refuses = "poison"
+        asked = provider(endpoints, stub)
+        wanted = (asked.embed("m-1", [text]) for text in ("one", "poison", "three"))
+        one, poisoned, three = await asyncio.gather(*wanted, return_exceptions=True)
+    assert isinstance(poisoned, Failing)
+    assert (poisoned.type, "a text is no text" in poisoned.message) == ("input", True)
+    assert [each.vectors for each in (one, three) if not isinstance(each, BaseException)] == [
+        [vector("one")],
+        [vector("three")],
+    ]
+
+
+async def test_what_the_others_used_is_told_with_the_failure(endpoints: Endpoints) -> None:
+    async with Stub() as stub:
+        stub.refuses = "poison"
+        with pytest.raises(Failing) as failed:
+            await provider(endpoints, stub).embed("m-1", ["one", "poison"])
+    assert failed.value.usage is not None
+    assert failed.value.usage.tokens_in == Said().tokens_in
+
+
+async def test_a_server_that_is_down_is_not_asked_for_each_text(endpoints: Endpoints) -> None:
+    async with Stub(page({}, 503)) as stub:
+        with pytest.raises(Failing, match="503"):
+            await provider(endpoints, stub).embed("m-1", ["one", "two", "three"])
+    assert len(stub.asked) == 1
+
+
+async def test_a_request_has_no_more_texts_than_it_may(endpoints: Endpoints) -> None:
+    texts = [f"text {number}" for number in range(2 * MOST_TEXTS + 1)]
+    async with Stub() as stub:
+        found = await provider(endpoints, stub).embed("m-1", texts)
+    assert [len(each.body["input"]) for each in stub.asked] == [MOST_TEXTS, MOST_TEXTS, 1]
+    assert found.vectors == [vector(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"data": []}', b'{"data": [{"index": 0, "embedding": []}]}', b'{"embeddings": [["NaN"]]}', b"\xff"],
+)
+async def test_what_is_no_vector_is_none(body: bytes, endpoints: Endpoints) -> None:
+    async with Stub(Reply(body=body)) as stub:
+        with pytest.raises(Failing) as failed:
+            await provider(endpoints, stub).embed("m-1", ["one"])
+    assert failed.value.type == "unavailable"
+
+
+async def test_a_provider_without_embeddings_says_so(endpoints: Endpoints) -> None:
+    async with Stub() as stub:
+        with pytest.raises(Failing, match="anthropic has no embeddings"):
+            await provider(endpoints, stub, "anthropic").embed("m-1", ["one"])
+
+
+BUNDLE = {
+    "workflow.yaml": """
+name: library
+output: ${near.vectors}
+nodes:
+  near: {tool: near, with: {texts: ["a", "bb"]}}
+""",
+    "tools.yaml": "tools: {near: {uses: embed, with: {model: main}, effect: pure, risk: low}}",
+}
+
+
+def bundle(folder: Path, model: str) -> Path:
+    folder.mkdir(parents=True)
+    for name, text in {**BUNDLE, "models.yaml": f"models: {{{model}}}"}.items():
+        (folder / name).write_text(f"apiVersion: haulage/v1\n{text}")
+    return folder
+
+
+async def test_a_run_embeds_with_a_tool_and_pays_for_it(temporal: Client, tmp_path: Path) -> None:
+    pool = f"embed-{tmp_path.name[-20:]}"
+    async with Stub() as stub:
+        facts = f"provider: openai_compatible, model: m-1, base_url: '{stub.url}/v1', pool: {pool}"
+        bundle(tmp_path / "bundles/library", f"main: {{{facts}, price: {{input: 1, output: 0}}}}")
+        own: dict[str, Any] = {"bundles": [tmp_path / "bundles"], "pool": [pool], "roles": ("run", "models")}
+        async with Hauling(temporal, tmp_path / "home", **own) as haul:
+            end = await haul.run("library")
+            assert end.handle is not None
+            spent = (await end.handle.query("budget"))["spent"]
+    assert end.output == [vector("a"), vector("bb")]
+    assert spent == {"calls": 1, "tokens": 11, "usd": "0.000011"}
+
+
+def test_a_tool_that_embeds_names_a_model(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        compile_bundle(bundle(tmp_path / "library", "other: {provider: scripted, model: m}"))
+    assert [(each.code, each.message) for each in refused.value.problems] == [("HL205", "no model 'main'")]
