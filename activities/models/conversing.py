@@ -72,7 +72,7 @@ class Conversations:
     def answered(self, request: ModelCall, agent: AgentSpec, turn: Turn, heard: Heard) -> ModelAnswer:
         """Calls of tools, or an output in contract; raises `Failing`."""
         said = [Message("assistant", heard.text, calls=heard.calls)]
-        assembled = turn.opening and turn.opening.assembled
+        assembled = turn.opening.assembled if turn.opening else None
         if heard.calls:
             transcript = self._kept(request, turn, said)
             return ModelAnswer(calls=list(heard.calls), transcript=transcript, context=assembled)
@@ -101,7 +101,7 @@ class Conversations:
         return {**facts, "transcript": self._kept(request, turn, [*said, Message("user", again)])}
 
     def _kept(self, request: ModelCall, turn: Turn, said: list[Message]) -> str:
-        context = turn.opening and turn.opening.context
+        context = turn.opening.context if turn.opening else None
         return self._transcripts.put(request.transcript, [*turn.new, *said], context)
 
 
