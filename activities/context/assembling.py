@@ -24,25 +24,26 @@ def assemble(pieces: Sequence[Piece], room: int, *, head: int, tail: int, frame:
     them, the ones that are least important for their tokens are shortened, and then dropped, until the rest fits; of
     equals the earlier one goes first. `frame` is what stands around each piece, its label not counted.
     """
-    taken = [frame + tokens(each.source) + tokens(each.text) for each in pieces]
+    sizes = [tokens(each.text) for each in pieces]
+    taken = [frame + tokens(each.source) + size for each, size in zip(pieces, sizes, strict=True)]
     over = sum(taken) - max(room, 0)
     if over <= 0:
         return [_whole(piece, size, _ALL) for piece, size in zip(pieces, taken, strict=True)]
     head = max(0, min(head, room))
     first = _fitting(taken, head)
     last = len(pieces) - _fitting(reversed(taken), max(0, min(tail, room - head)))
-    less = _less(pieces, taken, range(first, last), over)
+    rooms = _rooms(pieces, sizes, taken, range(first, last), over)
     fates = []
     for place, (piece, size) in enumerate(zip(pieces, taken, strict=True)):
         worth = f"importance {piece.importance:g} for {size:,} tokens"
-        if place not in less:
+        if place not in rooms:
             why = "head" if place < first else "tail" if place >= last else worth
             fates.append(_whole(piece, size, why))
-        elif (text := less[place]) is None:
+        elif not rooms[place]:
             fates.append(Fate(piece, "dropped", worth, size, 0, ""))
         else:
-            sent = size - tokens(piece.text) + tokens(text)
-            fates.append(Fate(piece, "compressed", worth, size, sent, text))
+            text = shortened(piece.text, rooms[place])
+            fates.append(Fate(piece, "compressed", worth, size, size - sizes[place] + tokens(text), text))
     return fates
 
 
@@ -61,14 +62,15 @@ def _fitting(sizes: Iterable[int], room: int) -> int:
     return number
 
 
-def _less(pieces: Sequence[Piece], taken: Sequence[int], middle: range, over: int) -> dict[int, str | None]:
-    """What is left of pieces, so that they take so many tokens less: a part, or None for nothing.
+def _rooms(
+    pieces: Sequence[Piece], sizes: Sequence[int], taken: Sequence[int], middle: range, over: int
+) -> dict[int, int]:
+    """The tokens that are left to the text of some pieces, so that all take so many less; none for those that go.
 
     Each can be shortened, and what is left of it then dropped; the step that costs the least importance for each token
     of a piece comes first, and of equals that of the earlier one.
     """
-    less, left = dict[int, str | None](), list(taken)
-    sizes = {place: tokens(pieces[place].text) for place in middle}
+    rooms = dict[int, int]()
     steps = [(pieces[place].importance / taken[place], place, False) for place in middle if sizes[place] > LEAST]
     for place in middle:
         least = taken[place] - max(0, sizes[place] - LEAST)
@@ -76,15 +78,10 @@ def _less(pieces: Sequence[Piece], taken: Sequence[int], middle: range, over: in
     for _, place, is_last in sorted(steps):
         if over <= 0:
             break
-        before, text = left[place], None
-        if is_last:
-            left[place] = 0
-        else:
-            text = shortened(pieces[place].text, max(LEAST, sizes[place] - over))
-            left[place] -= sizes[place] - tokens(text)
-        less[place] = text
-        over -= before - left[place]
-    return less
+        before = rooms.get(place, sizes[place])
+        rooms[place] = 0 if is_last else max(LEAST, before - over)
+        over -= before - rooms[place] + (taken[place] - sizes[place] if is_last else 0)
+    return rooms
 
 
 def shortened(text: str, room: int) -> str:
