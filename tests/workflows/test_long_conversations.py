@@ -47,7 +47,7 @@ async def test_a_history_grows_by_what_is_said_and_no_more(
     shouts: list[Any] = [Reply(said=Said(pieces=(), calls=(("shout", {"text": WORDS, "to": "upper"}),)))] * (TURNS - 1)
     async with Stub(*shouts, Reply(said=Said(pieces=("Done.",)))) as stub:
         bundle(tmp_path / "bundles" / "talk", stub.url)
-        async with Hauling(temporal, tmp_path / "home", bundles=[tmp_path / "bundles"]) as haul:
+        async with Hauling(temporal, tmp_path / "home", bundles=[tmp_path / "bundles"], heartbeat_ms=10_000) as haul:
             end = await haul.run("talk")
             assert end.handle is not None
             history = await end.handle.fetch_history()
