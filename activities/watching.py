@@ -41,7 +41,8 @@ class _Watched(ActivityInboundInterceptor):
         info = activity.info()
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
-        _told.set([])
+        # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
+        _told.set([*info.heartbeat_details])
         beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
         try:
             async with asyncio.timeout(seconds):
