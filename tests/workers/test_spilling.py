@@ -44,7 +44,11 @@ async def test_what_a_full_pool_has_no_room_for_goes_to_the_next(temporal: Clien
         await until(lambda: len(second.asked) == 4)
         first.go.set()
         end = await haul.ended(run)
+        book = await run.query("decisions")
     assert (end.status, len(first.asked), len(second.asked)) == ("completed", 2, 4)
+    assert [each["event"] for each in book] == ["next model"] * 4
+    assert book[0]["what"].endswith(": far instead of near")
+    assert book[0]["reason"].startswith("unavailable: nobody on haulage.models.near-")
 
 
 async def test_the_calls_of_a_worker_that_is_killed_move_on(temporal: Client, tmp_path: Path) -> None:
