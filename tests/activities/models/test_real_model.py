@@ -167,7 +167,7 @@ async def test_a_bundle_runs_on_it_and_changes_the_protocol_by_models_yaml_alone
     models = re.sub(r"\[(chat|messages)\]", lambda found: swap[found[0]], (shipped / "models.yaml").read_text())
     (swapped / "models.yaml").write_text(models)
     for number, bundle in enumerate((shipped, swapped)):
-        async with Hauling(temporal, tmp_path / f"home{number}", bundles=[bundle], pool=["local"]) as haul:
+        async with Hauling(temporal, tmp_path / f"home{number}", bundles=[bundle], pool=["gpu-small"]) as haul:
             end = await haul.run("tagline", {"thing": "a bakery"})
         assert end.failure == {}
         assert set(end.output) == {"tagline", "reason"}
