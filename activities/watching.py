@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -20,15 +21,15 @@ GRACE = timedelta(seconds=5)
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
 
-# What the activity that is under way last told of itself; a sign of life tells it again.
-_told: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("told")
+# What the activity that is under way tells of itself with every sign of life.
+_telling: contextvars.ContextVar[list[Callable[[], Any]]] = contextvars.ContextVar("telling")
 
 
-def tell(sign: BaseModel) -> None:
-    """Goes with this sign of life and the next ones: watchers read it, and the next try if this one is lost."""
-    if (told := _told.get(None)) is not None:
-        told[:] = [sign]
-    activity.heartbeat(sign)
+def tell(sign: Callable[[], Any]) -> None:
+    """Goes with this sign of life, and as it is then with the next ones: watchers read it, and the next attempt."""
+    if (telling := _telling.get(None)) is not None:
+        telling[:] = [sign]
+    activity.heartbeat(sign())
 
 
 class Watching(Interceptor):
@@ -42,7 +43,7 @@ class _Watched(ActivityInboundInterceptor):
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
         # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
-        _told.set([*info.heartbeat_details])
+        _telling.set([partial(_same, each) for each in info.heartbeat_details[:1]])
         beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
         try:
             async with asyncio.timeout(seconds):
@@ -64,7 +65,7 @@ class _Beating:
     def __init__(self, limit: timedelta | None) -> None:
         self._seconds = limit.total_seconds() / 3 if limit is not None else None
         self._heartbeat = activity.heartbeat
-        self._told = _told.get()
+        self._telling = _telling.get()
         self._context = contextvars.copy_context()
         self._next: asyncio.TimerHandle | None = None
         self._wait()
@@ -75,12 +76,16 @@ class _Beating:
             self._next = loop.call_later(self._seconds, self._beat, context=self._context)
 
     def _beat(self) -> None:
-        self._heartbeat(*self._told)
+        self._heartbeat(*(sign() for sign in self._telling))
         self._wait()
 
     def stop(self) -> None:
         if self._next is not None:
             self._next.cancel()
+
+
+def _same(told: Any) -> Any:
+    return told
 
 
 def _time(info: activity.Info) -> float | None:

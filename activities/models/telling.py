@@ -30,7 +30,7 @@ class Telling:
         self._heard = 0
         self._pieces = 0
         self._told = time.monotonic()
-        tell(self._sign)
+        tell(self._now)
 
     def on_text(self, piece: str) -> None:
         self._heard += len(piece)
@@ -38,8 +38,11 @@ class Telling:
         self._tail = (self._tail + piece)[-TAIL:]
         if time.monotonic() - self._told >= TOLD_EVERY:
             self._told = time.monotonic()
-            more = {"tokens_out": self._pieces, "heard": self._heard, "text": self._tail}
-            tell(self._sign.model_copy(update=more))
+            tell(self._now)
+
+    def _now(self) -> Sign:
+        more = {"tokens_out": self._pieces, "heard": self._heard, "text": self._tail}
+        return self._sign.model_copy(update=more)
 
 
 def last_sign() -> Sign:

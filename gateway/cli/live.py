@@ -66,9 +66,9 @@ class Tree:
 
     def _said(self, voice: Voice) -> str:
         """The end of what is being said, on one line."""
-        room = self._paint.width - 12
         text = visible(" ".join(voice.text.split()))
         again = f"attempt {voice.attempt}: " if voice.attempt > 1 else ""
+        room = max(self._paint.width - len(again) - 12, 0)
         return self._paint.faint(f"      ┆ {again}{text if len(text) <= room else '…' + text[-room:]}")
 
     def _inside(self, node: Node, state: dict[str, Any]) -> Iterator[str]:

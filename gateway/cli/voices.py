@@ -4,39 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.contracts import Sign
 from gateway.cli.runs import Handle
 
+# Child runs that are listened to, and how far down.
+MOST_CHILDREN = 8
+DEEPEST = 3
+
 
 @dataclass(frozen=True)
 class Voice:
-    """One call of a model: the end of what it has said. A call that was lost with its worker begins anew."""
+    """One call of a model, for a node of the graph that is watched: the end of what it has said.
 
+    A call that was lost with its worker begins anew, as another attempt.
+    """
+
+    node: str
     call: str
     attempt: int
     heard: int
     text: str
 
     @property
-    def node(self) -> str:
-        """The node of the main graph that it belongs to."""
-        return re.split("[/#~^.+]", self.call, maxsplit=1)[0]
-
-    @property
     def tag(self) -> str:
         return f"{self.call} (attempt {self.attempt})" if self.attempt > 1 else self.call
 
 
-async def voices(client: Client, handle: Handle) -> list[Voice]:
-    """Those that are heard now in a run; its child runs have their own."""
-    description = await handle.describe()
-    calls = [each for each in description.raw_description.pending_activities if _speaks(each)]
-    return [voice for each in calls if (voice := await _heard(client, each)).text]
+async def voices(client: Client, handle: Handle, depth: int = 0) -> list[Voice]:
+    """Those that are heard now in a run and in its child runs."""
+    about = (await handle.describe()).raw_description
+    found = [await _heard(client, each) for each in about.pending_activities if _speaks(each)]
+    for child in about.pending_children[: MOST_CHILDREN if depth < DEEPEST else 0]:
+        # A run that is handed on keeps its id; one that has ended says nothing more.
+        with suppress(RPCError):
+            below = await voices(client, client.get_workflow_handle(child.workflow_id), depth + 1)
+            found += [_of_child(each, child.workflow_id.removeprefix(f"{handle.id}/")) for each in below]
+    return [voice for voice in found if voice.text]
+
+
+def _of_child(voice: Voice, child: str) -> Voice:
+    """A part of a map calls its nodes as the map does; those of another workflow stand below the node that runs it."""
+    node = _first(child)
+    return replace(voice, node=node, call=voice.call if voice.node == node else f"{child}/{voice.call}")
+
+
+def _first(id: str) -> str:
+    return re.split("[/#~^.+]", id, maxsplit=1)[0]
 
 
 def _speaks(call: PendingActivityInfo) -> bool:
@@ -46,7 +66,7 @@ def _speaks(call: PendingActivityInfo) -> bool:
 async def _heard(client: Client, call: PendingActivityInfo) -> Voice:
     (sign,) = await client.data_converter.decode(call.heartbeat_details.payloads[:1], [Sign])
     # The server may be at the next attempt already: whose words these are only they themselves tell.
-    return Voice(call.activity_id, sign.attempt, sign.heard, sign.text)
+    return Voice(_first(call.activity_id), call.activity_id, sign.attempt, sign.heard, sign.text)
 
 
 class Listener:

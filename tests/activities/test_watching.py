@@ -24,7 +24,7 @@ async def lost() -> Any:
     """Tells something, and fails; says nothing for longer than a sign of life takes, and fails; gives what was told."""
     match activity.info().attempt:
         case 1:
-            tell(Sign(tokens_in=3, text="Ahoy"))
+            tell(lambda: Sign(tokens_in=3, text="Ahoy"))
         case 2:
             await asyncio.sleep(BEAT.total_seconds() / 2)
         case _:

@@ -28,9 +28,11 @@ class Receipt:
 
 
 class Billing:
-    """Says as many words as the prompt wants (`say 30`), a token each, one after every `pause`."""
+    """Says as many words as the prompt wants (`say 30`), a token each, one after every `pause`; half when told to `go`."""
 
     def __init__(self, pause: float = 0.0) -> None:
+        self.go = asyncio.Event()
+        self.go.set()
         self.receipts: list[Receipt] = []
         self.at_once = self.most_at_once = 0
         self._pause = pause
@@ -68,7 +70,9 @@ class Billing:
         self.receipts.append(receipt)
         wanted = int((re.findall(r"say (\d+)", said) or ["5"])[-1])
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
-        for _ in range(min(wanted, receipt.most)):
+        for place in range(min(wanted, receipt.most)):
+            if 2 * place >= wanted:
+                await self.go.wait()
             await _send(writer, {"choices": [{"index": 0, "delta": {"content": "word "}}]})
             receipt.tokens_out += 1
             await asyncio.sleep(self._pause)
