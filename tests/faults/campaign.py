@@ -55,6 +55,7 @@ CASES = {
         "research-brief": "one_question_fails",
         "supervisor": "happy",
         "support-triage": "refund_approved",
+        "tagline": "picked",
     }.items()
 }
 CASES |= {

@@ -28,7 +28,7 @@ class Receipt:
 
 
 class Billing:
-    """Says as many words as the prompt wants (`say 30`), a token each, one after every `pause`; half when told to `go`."""
+    """Says as many words as the prompt wants (`say 30`), a token each, with a `pause` after each; half without `go`."""
 
     def __init__(self, pause: float = 0.0) -> None:
         self.go = asyncio.Event()
