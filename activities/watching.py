@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.contracts import Usage
 from activities.failing import Failing
 
 # The server waits this much longer than the activity itself, which can say better what it was doing.
@@ -23,6 +24,16 @@ OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
 # What the activity that is under way tells of itself with every sign of life.
 _telling: contextvars.ContextVar[list[Callable[[], Any]]] = contextvars.ContextVar("telling")
+
+
+# What it has used, where that has a price and nobody else can tell it any more.
+_used: contextvars.ContextVar[list[Usage]] = contextvars.ContextVar("used")
+
+
+def broken_off(usage: Usage) -> None:
+    """What an activity has used that is being cancelled, or whose time is up."""
+    if (used := _used.get(None)) is not None:
+        used[:] = [usage]
 
 
 def tell(sign: Callable[[], Any]) -> None:
@@ -44,13 +55,20 @@ class _Watched(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
         _telling.set([partial(_same, each) for each in info.heartbeat_details[:1]])
+        _used.set(used := list[Usage]())
         beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
         try:
             async with asyncio.timeout(seconds):
                 return await super().execute_activity(input)
         except TimeoutError:
-            raise Failing("timeout", f"it took longer than {seconds:g} s") from None
-        except (ApplicationError, CancelledError, asyncio.CancelledError):
+            raise Failing("timeout", f"it took longer than {seconds:g} s", usage=_last(used)) from None
+        except asyncio.CancelledError:
+            # The server takes no details with a cancellation, and the run must know what was used.
+            details = activity.cancellation_details()
+            if used and details is not None and details.cancel_requested:
+                raise Failing("cancelled", "it was cancelled", usage=used[-1]) from None
+            raise
+        except (ApplicationError, CancelledError):
             raise
         except Exception as error:
             activity.logger.exception("an activity failed in a way that it does not know")
@@ -82,6 +100,10 @@ class _Beating:
     def stop(self) -> None:
         if self._next is not None:
             self._next.cancel()
+
+
+def _last(used: list[Usage]) -> Usage | None:
+    return used[-1] if used else None
 
 
 def _same(told: Any) -> Any:

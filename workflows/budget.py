@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, TypeVar
@@ -68,13 +68,14 @@ class Ledger:
                 self.check(wanted)
             await self._change()
 
-    async def set_aside(self, least: Spent, most: Spent, seen: Spent) -> Spent:
-        """What one call may use, between its least and its most; raises `Failed` when there is not even the least.
+    async def set_aside(self, needs: Callable[[], Spent], most: Spent, seen: Spent) -> Spent:
+        """What one call may use, between what it needs and its most; raises `Failed` when there is not even that.
 
         Alone it gets its most. Beside others it gets twice what such calls have been seen to use, or a quarter of what
         is free if that is more: so all get their parts, and together they never have more than there is.
         """
         while True:
+            least = needs()
             before = most if self.reserved == Spent() else seen
             free = self.left()
             dollars = None if free.usd is None else Decimal(free.usd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +65,22 @@ class Failed(Exception):
 
 def understood(error: FailureError, queue: str = "") -> Failed:
     """What an activity, on this queue, or a child run failed with."""
+    failed = _understood(error, queue)
+    # What a call told that died with its worker, or whose time was up before it could say so.
+    told = next((each.last_heartbeat_details for each in _timeouts(error) if each.last_heartbeat_details), ())
+    if told and isinstance(told[0], dict):
+        failed.call = {"sign": told[0]}
+    return failed
+
+
+def _timeouts(error: BaseException | None) -> Iterator[TimeoutError]:
+    while error is not None:
+        if isinstance(error, TimeoutError):
+            yield error
+        error = error.__cause__
+
+
+def _understood(error: FailureError, queue: str) -> Failed:
     cause = error.cause if isinstance(error, ActivityError | ChildWorkflowError) else error
     match cause:
         case ApplicationError():

@@ -251,6 +251,11 @@ class Interpreter:
     def mail_for(self, agent: str) -> list[dict[str, Any]]:
         return self.mailboxes.pop(agent, [])
 
+    def mail_back(self, agent: str, letters: list[dict[str, Any]]) -> None:
+        """What nobody has read is there for the next who asks."""
+        if letters:
+            self.mailboxes[agent] = [*letters, *self.mailboxes.get(agent, [])]
+
     # --- where things are
 
     def ground_of(self, node: plans.Node) -> Ground:

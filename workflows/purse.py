@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
+from functools import partial
 
 from activities.contracts import LEAST_OUTPUT, Cap
 from manifests.plan import AgentSpec, Budget, ModelSpec
@@ -46,12 +47,8 @@ class Purse:
         least, most = (prospect.spent(model, tokens) for tokens in (prospect.least, prospect.most))
         self.own.check(least)
         most = _within(most, self.own.left())
-        if prospect.was_cut:
-            # Nothing less than all there is makes sense now.
-            least = _within(most, self._run.left(settled=True))
-            if least.tokens <= self._last.tokens and least.usd <= self._last.usd:
-                raise Failed("budget", "the answer was cut off, and there is no more room for it in the budget")
-        aside = await self._run.set_aside(least, most, self._run.seen(self._agent))
+        needs = partial(self._more, most) if prospect.was_cut else lambda: least
+        aside = await self._run.set_aside(needs, most, self._run.seen(self._agent))
         self.own.reserve(aside)
         self._last = aside
         return aside, self._cap(aside)
@@ -69,11 +66,21 @@ class Purse:
             self.own.settle(own, Spent())
             raise
 
+    def _more(self, most: Spent) -> Spent:
+        """All there is now, for an answer that was cut off; raises `Failed` where that is no more than it had."""
+        whole, last = _within(most, self._run.left(settled=True)), self._last
+        tokens, usd = (self._counts(name) for name in ("tokens", "usd"))
+        grown = (tokens and whole.tokens > last.tokens) or (usd and whole.usd > last.usd)
+        if not grown or (tokens and whole.tokens < last.tokens) or (usd and whole.usd < last.usd):
+            raise Failed("budget", "the answer was cut off, and there is no more room for it in the budget")
+        return whole
+
+    def _counts(self, name: str) -> bool:
+        return getattr(self._run, name) is not None or getattr(self.own, name) is not None
+
     def _cap(self, aside: Spent) -> Cap | None:
-        ledgers = [] if self._run.open_handed else [self._run, self.own]
-        counts_tokens = any(each.tokens is not None for each in ledgers)
-        counts_usd = any(each.usd is not None for each in ledgers) and aside.usd
-        if not (counts_tokens or counts_usd):
+        counts_tokens, counts_usd = self._counts("tokens"), self._counts("usd") and aside.usd
+        if self._run.open_handed or not (counts_tokens or counts_usd):
             return None
         return Cap(tokens=aside.tokens if counts_tokens else None, usd=format(aside.usd, "f") if counts_usd else None)
 

@@ -25,6 +25,7 @@ from activities.plans import Plans
 from activities.script import Script
 from activities.store.cache import Cache, key_of
 from activities.store.notes import tell
+from activities.watching import broken_off
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
@@ -78,12 +79,16 @@ class ModelActivities:
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
         measured = Measured(model, provider.breaker)
-        try:
-            async with self._endpoints.place(model):
-                heard = await provider.answer(ask, measured.listening(Telling(ask, earlier).on_text))
-        except Failing as failing:
-            measured.ended(failing.type or "engine", failing.usage)
-            raise
+        async with self._endpoints.place(model):
+            telling = Telling(ask, earlier)
+            try:
+                heard = await provider.answer(ask, measured.listening(telling.on_text))
+            except Failing as failing:
+                measured.ended(failing.type or "engine", failing.usage)
+                raise
+            except asyncio.CancelledError:
+                broken_off(priced(model, telling.used()))
+                raise
         measured.ended("ok", heard.usage)
         tell(finish=heard.finish)
         return heard

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from activities.contracts import ToolCalled, Usage
 from activities.failing import Failing
-from activities.models.protocol import Ask, Heard, Spoiled
+from activities.models.protocol import Ask, Heard, Spoiled, Unspoken
 
 # Characters of text and arguments together.
 MOST_TEXT = 8 * 1024 * 1024
@@ -47,8 +47,7 @@ class Hearing:
     def add(self, piece: str) -> None:
         self._grow(piece)
         self._text.append(piece)
-        if not self.is_call:
-            self._on_text(piece)
+        self._on_text(Unspoken(piece) if self.is_call else piece)
 
     def call(self, place: int, id: str = "", tool: str = "", arguments: str = "") -> None:
         """A piece of the call at this place of the answer; its arguments are JSON."""
@@ -57,8 +56,8 @@ class Hearing:
         call = self._calls.setdefault(place, _Call())
         call.id, call.tool = call.id or id, call.tool or tool
         call.arguments.append(arguments)
-        if self.is_call and place == min(self._calls):
-            self._on_text(arguments)
+        is_answer = self.is_call and place == min(self._calls)
+        self._on_text(arguments if is_answer else Unspoken(arguments))
 
     @property
     def called(self) -> int:

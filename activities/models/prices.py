@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_UP, Decimal, localcontext
 
-from activities.contracts import Usage
+from activities.contracts import Sign, Usage
 from manifests.lowering.specs import money
 from manifests.plan import ModelSpec
 
@@ -18,6 +18,11 @@ def priced(model: ModelSpec, usage: Usage) -> Usage:
         total += usage.tokens_out * Decimal(model.output_price)
         usd = total / model.per
     return usage.model_copy(update={"usd": money(usd)})
+
+
+def used(sign: Sign) -> Usage:
+    """What a call has used that went so far, with those before it that were lost; not priced."""
+    return together(sign.lost, Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out))
 
 
 def together(one: Usage, other: Usage) -> Usage:

@@ -106,13 +106,20 @@ def functions(ask: Ask) -> list[dict[str, Any]]:
     ]
 
 
+class Unspoken(str):
+    """A piece of an answer that nobody is to read along, such as the arguments of a call."""
+
+
 class Spoiled(Exception):
     """What came is no answer."""
 
 
 class Provider(Protocol):
     async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
-        """Tells the text as it comes. Raises `Failing`; when it is cancelled, the model stops."""
+        """Tells the text as it comes, and as `Unspoken` what comes beside it.
+
+        Raises `Failing`; when it is cancelled, the model stops.
+        """
         ...
 
     async def close(self) -> None: ...

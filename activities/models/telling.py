@@ -9,12 +9,14 @@ from temporalio import activity
 from activities.contracts import Sign, Usage
 from activities.models.clipping import prompt_tokens
 from activities.models.hearing import about
-from activities.models.prices import together
-from activities.models.protocol import Ask
+from activities.models.prices import used
+from activities.models.protocol import Ask, Unspoken
 from activities.watching import tell
 
 # Seconds from one word about an answer that comes in to the next; the worker may pass them on less often.
 TOLD_EVERY = 0.05
+# Characters of a piece that is more than a token.
+LONG = 8
 # How much of the end of a text is told.
 TAIL = 4_000
 
@@ -29,20 +31,29 @@ class Telling:
         self._tail = ""
         self._heard = 0
         self._pieces = 0
+        self._size = 0
         self._told = time.monotonic()
         tell(self._now)
 
     def on_text(self, piece: str) -> None:
-        self._heard += len(piece)
         self._pieces += 1
-        self._tail = (self._tail + piece)[-TAIL:]
+        self._size += len(piece)
+        if not isinstance(piece, Unspoken):
+            self._heard += len(piece)
+            self._tail = (self._tail + piece)[-TAIL:]
         if time.monotonic() - self._told >= TOLD_EVERY:
             self._told = time.monotonic()
             tell(self._now)
 
     def _now(self) -> Sign:
-        more = {"tokens_out": self._pieces, "heard": self._heard, "text": self._tail}
-        return self._sign.model_copy(update=more)
+        """Most servers say a token with each piece; where pieces are longer, tokens are about as many as came."""
+        is_long = self._size > LONG * self._pieces
+        tokens_out = about(self._size) if is_long else self._pieces
+        return self._sign.model_copy(update={"tokens_out": tokens_out, "heard": self._heard, "text": self._tail})
+
+    def used(self) -> Usage:
+        """What it has used until now, with the attempts before it."""
+        return used(self._now())
 
 
 def last_sign() -> Sign:
@@ -51,5 +62,4 @@ def last_sign() -> Sign:
     if not told:
         return Sign(attempt=attempt)
     sign = Sign.model_validate(told[0])
-    used = Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out)
-    return Sign(attempt=attempt, lost=together(sign.lost, used), most_lost=sign.most_lost + sign.most)
+    return Sign(attempt=attempt, lost=used(sign), most_lost=sign.most_lost + sign.most)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,35 @@ async def test_an_answer_cut_for_want_of_budget_is_asked_for_again_with_all_of_i
         end = await ended(temporal, tmp_path, billing, "{tokens: 12000}", [2_500, 2_500, 2_500])
     assert [each.tokens_out for each in billing.receipts].count(2_500) == len(end.output) >= 2
     assert spent(end)["tokens"] == billed(billing) <= 12_000
+
+
+async def halfway(temporal: Client, home: Path, billing: Billing, stack: AsyncExitStack, **settings: Any) -> Any:
+    """A run of one call of 200 words, of which 100 are said."""
+    billing.go.clear()
+    bundles = written(home / "bundles", billing, "{tokens: 100000}", 4_096)
+    haul = await stack.enter_async_context(Hauling(temporal, home / "home", bundles=[bundles], **settings))
+    run = await haul.start("talk", {"wanted": [200]})
+    async with asyncio.timeout(60):
+        while not billing.receipts or billing.receipts[0].tokens_out < 100:
+            await asyncio.sleep(0.02)
+    return haul, run
+
+
+async def test_a_call_that_is_cancelled_is_paid_for(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing, AsyncExitStack() as stack:
+        haul, run = await halfway(temporal, tmp_path, billing, stack)
+        await run.cancel()
+        end = await haul.ended(run)
+    assert end.status == "cancelled"
+    assert 90 <= spent(end)["tokens"] <= 110
+
+
+async def test_a_call_whose_time_is_up_is_paid_for(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing, AsyncExitStack() as stack:
+        billing.go.clear()
+        bundles = written(tmp_path / "bundles", billing, "{tokens: 100000}", 4_096)
+        workflow = bundles / "talk/workflow.yaml"
+        workflow.write_text(workflow.read_text().replace("say: {agent: talker,", "say: {agent: talker, timeout: 2s,"))
+        haul = await stack.enter_async_context(Hauling(temporal, tmp_path / "home", bundles=[bundles]))
+        end = await haul.run("talk", {"wanted": [200]})
+    assert 90 <= spent(end)["tokens"] <= 110

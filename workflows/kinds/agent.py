@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult, Usage
+from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, ToolResult, Usage
+from activities.models.prices import priced, used
 from manifests import plan as plans
-from manifests.plan import AgentSpec
+from manifests.plan import AgentSpec, ModelSpec
 from workflows.budget import Spent
 from workflows.failures import Failed
 from workflows.kinds import tool
@@ -33,14 +34,16 @@ async def perform(run: Interpreter, walk: Walk, node: plans.Agent) -> Any:
     spec = run.plan.agents[node.agent]
     variables = run.steering.inputs(walk, node) or run.value(walk, node, node.inputs)
     ladder = run.steering.models(walk, node) or spec.ladder
+    # One budget for all tries of an answer; in older plans each has its own.
+    purse = Purse(node.agent, spec, run.ledger) if run.plan.ir_version > 1 else None
     try:
         return await run.calls.laddered(
-            node, lambda n: _Asking(run, walk, node, node.agent, variables, n).climb(ladder)
+            node, lambda n: _Asking(run, walk, node, node.agent, variables, n, purse).climb(ladder)
         )
     except Failed as failure:
         if failure.category != "budget" or not node.cheaper:
             raise
-        asking = _Asking(run, walk, node, node.agent, variables, failure.attempt + 1)
+        asking = _Asking(run, walk, node, node.agent, variables, failure.attempt + 1, purse)
         return await asking.climb(node.cheaper)
 
 
@@ -67,13 +70,20 @@ class _Asking:
     """One try of an agent: its rungs, its turns, and what it has spent so far."""
 
     def __init__(
-        self, run: Interpreter, walk: Walk, node: plans.Node, agent: str, variables: dict[str, Any], attempt: int
+        self,
+        run: Interpreter,
+        walk: Walk,
+        node: plans.Node,
+        agent: str,
+        variables: dict[str, Any],
+        attempt: int,
+        purse: Purse | None = None,
     ) -> None:
         self._run, self._walk, self._node, self._agent = run, walk, node, agent
         self._spec: AgentSpec = run.plan.agents[agent]
         self._variables = variables
         self._attempt = attempt
-        self._purse = Purse(agent, self._spec, run.ledger)
+        self._purse = purse or Purse(agent, self._spec, run.ledger)
         self._tag = f"{walk.at(node)}~{attempt}" if attempt > 1 else walk.at(node)
 
     async def climb(self, ladder: list[str]) -> Any:
@@ -122,6 +132,8 @@ class _Asking:
             except Failed as failure:
                 tokens_in = failure.call.get("tokens_in")
                 if tokens_in is None or again + 1 == MOST_CALLS:
+                    if "transcript" not in failure.call:
+                        self._run.mail_back(self._agent, request.messages)
                     raise
                 prospect = replace(prospect, tokens_in=tokens_in, was_cut=bool(failure.call.get("is_cut")))
         raise AssertionError("a call is made once")
@@ -154,19 +166,19 @@ class _Asking:
             aside = await self._purse.opened_as_seen(spec)
         else:
             aside, request.cap = await self._purse.opened(spec, prospect)
-        used = Spent(calls=1)
+        spent = Spent(calls=1)
         try:
             answer = await run.calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
                 queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(request.model, turn.number),
                 wait_ms=spec.wait_ms,
             )  # fmt: skip
-            used = _spent(answer.usage)
+            spent = _spent(answer.usage)
         except Failed as failure:
-            used = _spent(Usage.model_validate(failure.usage))
+            spent = _spent(_usage(failure, spec))
             raise
         finally:
-            self._purse.settle(aside, used)
+            self._purse.settle(aside, spent)
         return answer
 
     def _summary(self, model: str, turn: int) -> str:
@@ -194,6 +206,12 @@ class _Asking:
                 raise
             return ToolResult(id=wanted.id, tool=wanted.tool, error=f"{failure.category}: {failure.message}")
         return ToolResult(id=wanted.id, tool=wanted.tool, output=output)
+
+
+def _usage(failure: Failed, model: ModelSpec) -> Usage:
+    """What a failed call has used; of one that nobody could end any more, what it told last."""
+    sign = failure.call.get("sign")
+    return Usage.model_validate(failure.usage) if sign is None else priced(model, used(Sign.model_validate(sign)))
 
 
 def _spent(usage: Usage) -> Spent:

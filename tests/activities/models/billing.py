@@ -53,16 +53,20 @@ class Billing:
         task = asyncio.current_task()
         assert task is not None
         self._working.add(task)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            asked = (await request_of(reader)).body
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-            try:
-                await self._answer(asked, writer)
-            finally:
-                self.at_once -= 1
-        self._working.discard(task)
-        writer.close()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                asked = (await request_of(reader)).body
+                self.at_once += 1
+                self.most_at_once = max(self.most_at_once, self.at_once)
+                try:
+                    await self._answer(asked, writer)
+                finally:
+                    self.at_once -= 1
+        finally:
+            self._working.discard(task)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         said = " ".join(each["content"] for each in asked["messages"])
