@@ -11,8 +11,9 @@ from manifests.plan import AgentSpec, Budget, ModelSpec
 from workflows.budget import PENNY, Ledger, Spent
 from workflows.failures import Failed
 
-# Characters of a prompt for one token, before a provider has counted any.
+# Characters of a prompt for one token, before a provider has counted any, and tokens of what stands around it.
 DENSE = 3
+AROUND = 24
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Prospect:
 
     @classmethod
     def of(cls, characters: int, most: int) -> Prospect:
-        return cls(characters // DENSE, min(LEAST_OUTPUT, most), most)
+        return cls(characters // DENSE + AROUND, min(LEAST_OUTPUT, most), most)
 
     def spent(self, model: ModelSpec, tokens_out: int) -> Spent:
         usd = (self.tokens_in * Decimal(model.input_price) + tokens_out * Decimal(model.output_price)) / model.per

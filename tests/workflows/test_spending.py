@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.client import Client
 
 from tests.activities.models.billing import Billing
+from tests.activities.models.stub import Reply, Said, Stub
 from tests.support import Ended, Hauling
 
 WORKFLOW = """
@@ -39,11 +40,15 @@ models:
 
 
 def written(folder: Path, billing: Billing, budget: str, most: int) -> Path:
+    return bundled(folder, WORKFLOW.format(budget=budget), billing.url, most)
+
+
+def bundled(folder: Path, workflow: str, url: str, most: int = 100) -> Path:
     bundle = folder / "talk"
     bundle.mkdir(parents=True)
-    (bundle / "workflow.yaml").write_text(WORKFLOW.format(budget=budget))
+    (bundle / "workflow.yaml").write_text(workflow)
     (bundle / "agents.yaml").write_text(AGENTS.format(most=most))
-    (bundle / "models.yaml").write_text(MODELS.format(url=billing.url))
+    (bundle / "models.yaml").write_text(MODELS.format(url=url))
     return folder
 
 
@@ -53,6 +58,17 @@ async def ended(
     bundles = written(home / "bundles", billing, budget, most)
     async with Hauling(temporal, home / "home", bundles=[bundles]) as haul:
         return await haul.run("talk", {"wanted": wanted})
+
+
+PATIENT = """
+apiVersion: haulage/v1
+name: patient
+output: ${say.text}
+nodes:
+  wait: {wait: {signal: begin, within: 1h}}
+  say: {agent: talker, with: {n: "5"}, retry: {attempts: 2, initial: 10ms, on: [unavailable]}}
+edges: [wait -> say]
+"""
 
 
 def billed(billing: Billing) -> int:
@@ -151,3 +167,19 @@ async def test_a_call_whose_time_is_up_is_paid_for(temporal: Client, tmp_path: P
         haul = await stack.enter_async_context(Hauling(temporal, tmp_path / "home", bundles=[bundles]))
         end = await haul.run("talk", {"wanted": [200]})
     assert 90 <= spent(end)["tokens"] <= 110
+
+
+async def test_mail_that_a_failed_call_did_not_deliver_is_read_by_the_next_try(
+    temporal: Client, tmp_path: Path
+) -> None:
+    async with Stub(Reply(status=503, body=b"{}"), Reply(said=Said(pieces=("Aye.",)))) as stub:
+        stub.go.clear()
+        bundles = bundled(tmp_path / "bundles", PATIENT, f"{stub.url}/v1")
+        async with Hauling(temporal, tmp_path / "home", bundles=[bundles]) as haul:
+            run = await haul.start("patient")
+            await run.execute_update("message", {"agent": "talker", "text": "STOP"})
+            await run.signal("begin")
+            await stub.was_asked()
+            stub.go.set()
+            assert (await haul.ended(run)).status == "completed"
+    assert ["STOP" in str(each.body["messages"]) for each in stub.asked] == [True, True]

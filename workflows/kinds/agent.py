@@ -24,6 +24,8 @@ from workflows.walk import Walk
 if TYPE_CHECKING:
     from workflows.interpreter import Interpreter
 
+# The number of a call that has not been made.
+UNCOUNTED = -1
 # A prompt may turn out longer than thought, and an answer longer than was set aside for it.
 MOST_CALLS = 3
 # What a model cannot answer for; any other failure of a tool is told to it.
@@ -142,7 +144,7 @@ class _Asking:
         calls = self._run.calls
         key = f"{calls.key(self._walk, self._node)}/{id}"
         return ModelCall(
-            **calls.call(self._walk, self._node, calls.number(self._agent), key),
+            **calls.call(self._walk, self._node, UNCOUNTED, key),
             agent=self._agent,
             model=model,
             variables=self._variables if turn.transcript is None else {},
@@ -166,6 +168,8 @@ class _Asking:
             aside = await self._purse.opened_as_seen(spec)
         else:
             aside, request.cap = await self._purse.opened(spec, prospect)
+        if request.number == UNCOUNTED:
+            request.number = run.calls.number(self._agent)
         spent = Spent(calls=1)
         try:
             answer = await run.calls.activity(
