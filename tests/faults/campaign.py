@@ -15,6 +15,7 @@ from typing import Any
 
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.service import RPCError
 
 from manifests.reading import read_yaml
 from manifests.shape.scenario import ScenarioFile
@@ -174,7 +175,20 @@ async def lanes(client: Client, number: int) -> list[Client]:
         request = RegisterNamespaceRequest(namespace=name)
         request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
         await client.workflow_service.register_namespace(request)
-    return [await connect(client.service_client.config.target_host, namespace=name) for name in names]
+    found = [await connect(client.service_client.config.target_host, namespace=name) for name in names]
+    await asyncio.gather(*(_known(lane) for lane in found))
+    return found
+
+
+async def _known(lane: Client) -> None:
+    """Waits until all of the server has heard of a namespace: its parts look for new ones only every few seconds."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(RPCError):
+                run = await lane.start_workflow("probe", id="probe", task_queue="nobody")
+                await run.terminate()
+                return
+            await asyncio.sleep(0.2)
 
 
 async def shared_out(work: list[tuple[Campaign, tuple[str, ...]]], lanes: list[Client]) -> list[Trial]:

@@ -40,7 +40,7 @@ async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
     chance, deaths, runs, passed, told = random.Random(7), 0, 0, 0, 0
     async with Billing(pause=0.02) as billing:
         bundles = written(tmp_path / "bundles", billing, f"{{tokens: {CAP}}}", 200)
-        settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100"}
+        settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100", "told_ms": "100"}
         own = Setup(ways[0].service_client.config.target_host, tmp_path, ways[0].namespace, settings)
         haul = Haul(ways[0], world(Settings(home=tmp_path)))
         async with nest.hatched(own, "--roles", "run"):
