@@ -202,6 +202,7 @@ class Embed(Call):
     model: str
     texts: Json
     tool: str = ""
+    cap: Cap | None = None
 
 
 class Vectors(Answer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 
 from activities.contracts import LEAST_OUTPUT, Cap
@@ -40,6 +41,16 @@ def clipped(ask: Ask, model: ModelSpec, cap: Cap | None, lost: int = 0) -> int:
         said = f"the prompt has about {tokens_in:,} tokens, which leaves too little of the budget for an answer"
         raise Failing("budget", said, tokens_in=tokens_in)
     return most
+
+
+def check_texts(texts: Sequence[str], model: ModelSpec, cap: Cap | None) -> None:
+    """Raises `Failing` for texts to embed that have more than was set aside for them."""
+    if cap is None:
+        return
+    tokens_in = sum(map(tokens, texts))
+    is_dear = cap.usd is not None and tokens_in * Decimal(model.input_price) > Decimal(cap.usd) * model.per
+    if is_dear or (cap.tokens is not None and tokens_in > cap.tokens):
+        raise Failing("budget", f"the texts have about {tokens_in:,} tokens, and the budget less", tokens_in=tokens_in)
 
 
 def _text(value: object) -> str:

@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.blobs import Keeper
 from activities.contracts import Embed, Usage, Vectors
 from activities.failing import Failing
+from activities.models.clipping import check_texts
 from activities.models.embedding import Embedded
 from activities.models.endpoints import Endpoints
 from activities.models.metrics import Measured
@@ -34,6 +35,7 @@ class EmbedActivities:
         if wrong:
             raise Failing("input", f"what is to be embedded does not fit: {wrong}")
         model, usage = plan.models[request.model], Usage()
+        await asyncio.to_thread(check_texts, given["texts"], model, request.cap)
         if self._script is not None:
             output = await asyncio.to_thread(self._script.tool, request, request.tool)
         elif model.provider == "scripted":

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from activities.contracts import Embed, Usage, Vectors
+from activities.contracts import Cap, Embed, Usage, Vectors
 from manifests import plan as plans
-from workflows.budget import Spent
+from workflows.budget import Ledger, Spent
 from workflows.failures import Failed
+from workflows.purse import DENSE, Prospect
+from workflows.sizes import size_of
 from workflows.walk import Walk
 
 if TYPE_CHECKING:
@@ -18,27 +20,56 @@ if TYPE_CHECKING:
 async def called(
     run: Interpreter, walk: Walk, node: plans.Node, name: str, arguments: dict[str, Any], tag: str, key: str
 ) -> Any:
-    """Raises `Failed`."""
+    """Raises `Failed`. How long texts are that are kept outside of the run, only their worker knows: it is told."""
     calls, chosen = run.calls, run.plan.tools[name].settings["model"]
-    model = run.plan.models[chosen]
     about = calls.call(walk, node, calls.number(name), key=key or f"{calls.key(walk, node)}/{tag}")
     request = Embed(**about, tool=name, model=chosen, texts=arguments.get("texts"))
-    usd = Decimal("0.000001") if Decimal(model.input_price) else Decimal(0)
-    reserved = await run.ledger.reserved_for(Spent(1, 1, usd))
+    counted = run.plan.ir_version >= 2
+    try:
+        found = await _asked(run, walk, node, request, tag, size_of(request.texts) // DENSE if counted else None)
+    except Failed as failure:
+        tokens_in = failure.call.get("tokens_in")
+        if tokens_in is None:
+            raise
+        found = await _asked(run, walk, node, request, f"{tag}+1", tokens_in)
+    return run.noted(found.output)
+
+
+async def _asked(
+    run: Interpreter, walk: Walk, node: plans.Node, request: Embed, id: str, tokens_in: int | None
+) -> Vectors:
+    """One call, for which so many tokens are set aside; older plans count nothing before it."""
+    model = run.plan.models[request.model]
+    if tokens_in is None:
+        usd = Decimal("0.000001") if Decimal(model.input_price) else Decimal(0)
+        reserved = await run.ledger.reserved_for(Spent(1, 1, usd))
+    else:
+        reserved = await run.ledger.reserved_for(Prospect(tokens_in, 0, 0).spent(model, 0))
+        request.cap = _cap(run.ledger, reserved)
     used = Spent(calls=1)
     queue = node.queue if isinstance(node, plans.Tool) and node.queue else f"haulage.models.{model.pool}"
     try:
-        found = await calls.activity(
-            node, "models.embed", request, Vectors, id=tag, queue=queue,
-            summary=f"{walk.at(node)}: {name} on {chosen}", wait_ms=model.wait_ms,
+        found = await run.calls.activity(
+            node, "models.embed", request, Vectors, id=id, queue=queue,
+            summary=f"{walk.at(node)}: {request.tool} on {request.model}", wait_ms=model.wait_ms,
         )  # fmt: skip
         used = _spent(found.usage)
     except Failed as failure:
-        used = _spent(Usage.model_validate(failure.usage))
+        # What was refused for its length was not sent.
+        used = Spent() if "tokens_in" in failure.call else _spent(Usage.model_validate(failure.usage))
         raise
     finally:
         run.ledger.settle(reserved, used)
-    return run.noted(found.output)
+    return found
+
+
+def _cap(ledger: Ledger, aside: Spent) -> Cap | None:
+    if ledger.open_handed or (ledger.tokens is None and ledger.usd is None):
+        return None
+    return Cap(
+        tokens=None if ledger.tokens is None else aside.tokens,
+        usd=None if ledger.usd is None else format(aside.usd, "f"),
+    )
 
 
 def _spent(usage: Usage) -> Spent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from activities.models.secrets import Secrets
 from manifests.compiler import compile_bundle
 from manifests.problems import Refused
 from tests.activities.models.stub import KEY, Reply, Said, Stub, page, spec, vector
-from tests.support import Hauling
+from tests.support import Ended, Hauling
 
 SPEAK = ("openai", "openai_compatible", "ollama")
 
@@ -137,3 +138,67 @@ def test_a_tool_that_embeds_names_a_model(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         compile_bundle(bundle(tmp_path / "library", "other: {provider: scripted, model: m}"))
     assert [(each.code, each.message) for each in refused.value.problems] == [("HL205", "no model 'main'")]
+
+
+COUNTED = {
+    "workflow.yaml": """
+name: counted
+input: {type: object, required: [texts], properties: {texts: {type: array, items: {type: string}}}}
+budget: {tokens: 100}
+output: ${near.vectors}
+nodes:
+  near: {tool: near, with: {texts: "${input.texts}"}}
+""",
+    # What this one gives is kept outside of the run.
+    "outside": """
+name: counted
+input: {type: object, required: [text], properties: {text: {type: string}}}
+budget: {tokens: TOKENS}
+output: ${size(near.vectors)}
+nodes:
+  made: {tool: made, with: {text: "${input.text}"}}
+  near: {tool: near, with: {texts: "${made.value}"}}
+edges: [made -> near]
+""",
+    "tools.yaml": """
+tools:
+  near: {uses: embed, with: {model: main}, effect: pure, risk: low}
+  made: {uses: json.parse, effect: pure, risk: low}
+""",
+}
+LONG = "ab cd " * 5_000
+
+
+async def embedded(temporal: Client, folder: Path, stub: Stub, workflow: str, given: Any) -> Ended:
+    """A run, on workers of its own."""
+    model = f"provider: openai_compatible, model: m-1, base_url: '{stub.url}/v1', pool: counted-{folder.name[-20:]}"
+    files = {
+        "workflow.yaml": workflow,
+        "tools.yaml": COUNTED["tools.yaml"],
+        "models.yaml": f"models: {{main: {{{model}}}}}",
+    }
+    (folder / "counted").mkdir()
+    for name, text in files.items():
+        (folder / "counted" / name).write_text(f"apiVersion: haulage/v1\n{text}")
+    own: dict[str, Any] = {"bundles": [folder / "counted"], "pool": [f"counted-{folder.name[-20:]}"]}
+    async with Hauling(temporal, folder / "home", **own) as haul:
+        return await haul.run("counted", given)
+
+
+async def test_texts_that_the_budget_has_no_room_for_are_not_sent(temporal: Client, tmp_path: Path) -> None:
+    async with Stub() as stub:
+        end = await embedded(temporal, tmp_path, stub, COUNTED["workflow.yaml"], {"texts": [LONG]})
+    assert (end.status, end.failure["category"], len(stub.asked)) == ("failed", "budget", 0)
+    assert end.state["spent"] == {"calls": 0, "tokens": 0, "usd": "0"}
+
+
+@pytest.mark.parametrize(("tokens", "sent"), [(100, 0), (50_000, 1)])
+async def test_texts_outside_of_the_run_are_counted_by_their_worker(
+    tokens: int, sent: int, temporal: Client, tmp_path: Path
+) -> None:
+    workflow = COUNTED["outside"].replace("TOKENS", str(tokens))
+    async with Stub() as stub:
+        end = await embedded(temporal, tmp_path, stub, workflow, {"text": json.dumps([LONG])})
+    assert (len(stub.asked), end.failure.get("category")) == (sent, None if sent else "budget")
+    # The tool is a call, too.
+    assert end.state["spent"] == {"calls": 1 + sent, "tokens": 11 * sent, "usd": "0"}
