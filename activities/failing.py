@@ -19,10 +19,13 @@ class Failing(ApplicationError):
         *,
         retry_after_ms: int | None = None,
         usage: Usage | None = None,
+        answered: bool = False,
         **facts: Any,
     ) -> None:
         self.retry_after_ms = retry_after_ms
         self.usage = usage
+        # The server that was asked has said something, though it was no answer.
+        self.answered = answered
         # What is added before it leaves the activity goes with it.
         self.facts = dict(facts)
         if retry_after_ms is not None:

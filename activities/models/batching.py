@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 from activities.contracts import Usage
@@ -16,16 +17,22 @@ MOST_TEXTS = 64
 MOST_CHARACTERS = 64_000
 # Requests at once for the texts of a batch that was refused.
 ALONE_AT_ONCE = 4
-# Failures that are not the fault of what was asked: alone, a text would fare no better.
-_NOT_THE_TEXTS = ("unavailable", "timeout", "rate_limited", "denied")
+# Failures that are not the fault of what was asked: alone, a text would fare no better. `unavailable` is one where
+# nobody answered; servers also have a 5xx or half an answer for a text that they cannot take.
+_NOT_THE_TEXTS = ("timeout", "rate_limited", "denied")
 _Waiting: TypeAlias = tuple[str, "asyncio.Future[Embedded]"]
 
 
 class Batches:
-    """For one model of one endpoint; `send` makes one request."""
+    """For one model of one endpoint; `send` makes one request, and `passed` is what a batch goes through as a whole."""
 
-    def __init__(self, send: Callable[[Sequence[str]], Awaitable[Embedded]]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Sequence[str]], Awaitable[Embedded]],
+        passed: Callable[[], AbstractContextManager[object]],
+    ) -> None:
         self._send = send
+        self._passed = passed
         self._waiting: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
@@ -73,19 +80,42 @@ class Batches:
 
     async def _carry_out(self, batch: list[_Waiting]) -> None:
         try:
-            _deal(batch, await self._send([text for text, _ in batch]))
-        except Failing as failing:
-            if len(batch) == 1 or failing.type in _NOT_THE_TEXTS:
-                _fail(batch, failing)
-            else:
-                places = asyncio.Semaphore(ALONE_AT_ONCE)
-                await asyncio.gather(*(self._alone(each, places) for each in batch))
+            with self._passed():
+                await self._ask(batch)
         except Exception as error:
             _fail(batch, error)
 
-    async def _alone(self, one: _Waiting, places: asyncio.Semaphore) -> None:
+    async def _ask(self, batch: list[_Waiting]) -> None:
+        """Raises `Failing` where the server has failed for every text: then it is not their fault."""
+        try:
+            _deal(batch, await self._send([text for text, _ in batch]))
+        except Failing as failing:
+            if len(batch) == 1 or _is_the_servers(failing):
+                raise
+            places, ends = asyncio.Semaphore(ALONE_AT_ONCE), list[Failing]()
+            failed = await asyncio.gather(*(self._alone(each, places, ends) for each in batch))
+            if all(each is not None and each.type in ("unavailable", "timeout") for each in failed):
+                raise failed[0] or failing from None
+            for one, failure in zip(batch, failed, strict=True):
+                if failure is not None:
+                    _fail([one], failure)
+
+    async def _alone(self, one: _Waiting, places: asyncio.Semaphore, ends: list[Failing]) -> Failing | None:
+        """Its failure; one in `ends`, after which no more is asked, is that of the texts behind it, too."""
         async with places:
-            await self._carry_out([one])
+            if ends:
+                return ends[0]
+            try:
+                await self._ask([one])
+            except Failing as failing:
+                if _is_the_servers(failing):
+                    ends.append(failing)
+                return failing
+        return None
+
+
+def _is_the_servers(failing: Failing) -> bool:
+    return failing.type in _NOT_THE_TEXTS or (failing.type == "unavailable" and not failing.answered)
 
 
 def _deal(batch: list[_Waiting], found: Embedded) -> None:

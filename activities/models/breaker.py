@@ -88,12 +88,8 @@ class Guarded:
     async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
         """Together with what others want of the model just now; raises `Failing`."""
         if model not in self._batches:
-            self._batches[model] = Batches(partial(self._embed, model))
+            self._batches[model] = Batches(partial(self._embedder.embed, model), self.breaker.passed)
         return await self._batches[model].embed(texts)
-
-    async def _embed(self, model: str, texts: Sequence[str]) -> Embedded:
-        with self.breaker.passed():
-            return await self._embedder.embed(model, texts)
 
     async def close(self) -> None:
         await self._provider.close()

@@ -44,9 +44,12 @@ class Complaint(Exception):
 
 @dataclass(frozen=True)
 class Trouble:
+    """`answered` where the server has said something, though it is no answer."""
+
     category: str
     message: str
     retry_after_ms: int | None = None
+    answered: bool = False
 
 
 @contextmanager
@@ -68,15 +71,15 @@ def told(hearing: Hearing, key: str | None) -> Iterator[None]:
         message = f"{hearing.where}: {found.message}"
         if key:
             message = message.replace(key, "…")
-        usage = hearing.usage()
-        raise Failing(found.category, message, retry_after_ms=found.retry_after_ms, usage=usage) from None
+        usage, after = hearing.usage(), found.retry_after_ms
+        raise Failing(found.category, message, retry_after_ms=after, usage=usage, answered=found.answered) from None
 
 
 def trouble(error: BaseException) -> Trouble | None:
     """What an error means; None for one that is a mistake of ours."""
     match error:
         case Spoiled():
-            return Trouble("unavailable", str(error))
+            return Trouble("unavailable", str(error), answered=True)
         case httpx2.HTTPStatusError():
             return _refused(error.response, _json(error.response.text))
         case httpx2.ReadTimeout() | httpx2.WriteTimeout():
@@ -98,7 +101,7 @@ def _refused(response: httpx2.Response | None, body: object) -> Trouble:
         category = "context"
     message = " ".join([str(status), *dict.fromkeys(words)]) + (f": {said}" if said else "")
     wait = wait_ms(response.headers) if response is not None else None
-    return Trouble(category or _by_status(status), message, wait)
+    return Trouble(category or _by_status(status), message, wait, answered=True)
 
 
 def _by_status(status: int) -> str:

@@ -78,6 +78,7 @@ class Stub:
         self.asked: list[Asked] = []
         self.looked: list[Asked] = []
         self.refuses: str | None = None
+        self.refusal = page({"error": {"message": "a text is no text", "type": "invalid_request_error"}}, 400)
         self.at_once = self._now = 0
         self.left = asyncio.Event()
         self.sent = 0
@@ -131,7 +132,7 @@ class Stub:
             reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             await self._held_up()
             if self.refuses is not None and self.refuses in asked.body.get("input", ()):
-                reply = page({"error": {"message": "a text is no text", "type": "invalid_request_error"}}, 400)
+                reply = self.refusal
         if reply.silent:
             await self._until_left(reader)
             return False

@@ -12,8 +12,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.failing import Failing
-from activities.models.batching import MOST_TEXTS
-from activities.models.breaker import Guarded
+from activities.models.batching import ALONE_AT_ONCE, MOST_TEXTS
+from activities.models.breaker import MOST, Guarded
+from activities.models.embedding import Embedded
 from activities.models.endpoints import Endpoints
 from activities.models.secrets import Secrets
 from manifests.compiler import compile_bundle
@@ -70,11 +71,52 @@ async def test_what_the_others_used_is_told_with_the_failure(endpoints: Endpoint
     assert failed.value.usage.tokens_in == Said().tokens_in
 
 
-async def test_a_server_that_is_down_is_not_asked_for_each_text(endpoints: Endpoints) -> None:
-    async with Stub(page({}, 503)) as stub:
-        with pytest.raises(Failing, match="503"):
+SPOILT = page({"data": [{"index": place, "embedding": []} for place in range(3)]})
+
+
+@pytest.mark.parametrize("refusal", [page({"error": "too long"}, 500), SPOILT], ids=["500", "spoilt"])
+async def test_a_text_that_a_server_chokes_on_fails_alone(refusal: Reply, endpoints: Endpoints) -> None:
+    async with Stub() as stub:
+        stub.refuses, stub.refusal = "poison", refusal
+        asked = provider(endpoints, stub)
+        for _ in range(2 * MOST):
+            wanted = (asked.embed("m-1", [text]) for text in ("one", "poison", "three"))
+            one, poisoned, three = await asyncio.gather(*wanted, return_exceptions=True)
+            assert isinstance(poisoned, Failing)
+            assert poisoned.type == "unavailable"
+            assert [each.vectors for each in (one, three) if isinstance(each, Embedded)] == [
+                [vector("one")],
+                [vector("three")],
+            ]
+    assert endpoints.resting == []
+
+
+async def test_a_batch_counts_once_for_the_server_that_fails(endpoints: Endpoints) -> None:
+    async with Stub(page({}, 500)) as stub:
+        asked = provider(endpoints, stub)
+        resting = []
+        for _ in range(MOST):
+            with pytest.raises(Failing, match="500"):
+                await asked.embed("m-1", ["one", "two", "three"])
+            resting.append(len(endpoints.resting))
+        with pytest.raises(Failing, match="was not asked"):
+            await asked.embed("m-1", ["one"])
+    assert resting == [0] * (MOST - 1) + [1]
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 429])
+async def test_what_is_no_fault_of_the_texts_is_not_asked_for_each(status: int, endpoints: Endpoints) -> None:
+    async with Stub(page({}, status)) as stub:
+        with pytest.raises(Failing, match=str(status)):
             await provider(endpoints, stub).embed("m-1", ["one", "two", "three"])
     assert len(stub.asked) == 1
+
+
+async def test_a_server_that_dies_between_is_not_asked_for_the_rest(endpoints: Endpoints) -> None:
+    async with Stub(page({}, 500), page({}, 429)) as stub:
+        with pytest.raises(Failing, match="429"):
+            await provider(endpoints, stub).embed("m-1", [f"text {number}" for number in range(MOST_TEXTS)])
+    assert len(stub.asked) <= 1 + 2 * ALONE_AT_ONCE
 
 
 async def test_a_request_has_no_more_texts_than_it_may(endpoints: Endpoints) -> None:
