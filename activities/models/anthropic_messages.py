@@ -100,7 +100,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
 
 
 def _take(event: Any, hearing: Hearing) -> None:
-    hearing.began = True
+    hearing.begin()
     match event.type:
         case "message_start":
             hearing.model = str(event.message.model or hearing.model)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+
+from temporalio import activity
 
 from activities.failing import Failing
 from activities.models.batching import Batches
@@ -32,44 +36,71 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
+        """Whether a call would be refused now."""
+        return self._has_failed and (self._probing or self._clock() < self._until)
+
+    @property
+    def _has_failed(self) -> bool:
         return self._failures >= MOST
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Raises `Failing` while it is open, and learns from what happens inside."""
-        is_probe = self._let_through()
+    def passed(self) -> Iterator[Callable[[], None]]:
+        """Raises `Failing` while it is open, and learns from what happens inside; what it gives is called when an
+        answer begins.
+        """
+        call = _Call(self._let_through())
         try:
-            yield
+            yield lambda: self._began(call)
         except Failing as failing:
             if failing.type in OPENS_ON:
-                self._failed(is_probe)
+                self._failed(call)
             else:
                 self._failures = 0
+            raise
+        except asyncio.CancelledError:
+            if not call.began and _time_is_up():
+                self._failed(call)
             raise
         else:
             self._failures = 0
         finally:
-            self._probing = self._probing and not is_probe
+            self._probing = self._probing and not call.is_probe
 
     def _let_through(self) -> bool:
         """Whether this call is the probe."""
-        if not self.is_open:
+        if not self._has_failed:
             return False
-        left = self._until - self._clock()
-        if left > 0 or self._probing:
-            wait = max(left, FIRST_S)
+        if self.is_open:
+            wait = max(self._until - self._clock(), FIRST_S)
             said = f"{self.where} has failed {self._failures} times in a row; it was not asked, for {wait:.1f} s more"
             raise Failing("unavailable", said, retry_after_ms=math.ceil(wait * 1000))
         self._probing = True
         return True
 
-    def _failed(self, is_probe: bool) -> None:
-        if self.is_open and not is_probe:
+    def _began(self, call: _Call) -> None:
+        call.began = True
+        if call.is_probe:
+            # Somebody is there: how long the answer takes from here on, the others need not wait for.
+            self._failures, self._probing, call.is_probe = 0, False, False
+
+    def _failed(self, call: _Call) -> None:
+        if self._has_failed and not call.is_probe:
             # It was under way when the others failed, and says nothing new.
             return
         self._failures += 1
-        if self.is_open:
+        if self._has_failed:
             self._until = self._clock() + min(FIRST_S * 2 ** min(self._failures - MOST, 10), LAST_S)
+
+
+@dataclass
+class _Call:
+    is_probe: bool
+    began: bool = False
+
+
+def _time_is_up() -> bool:
+    """Whether a call is ended for its node's own time, and not because nobody wants it any more."""
+    return activity.in_activity() and not activity.is_cancelled()
 
 
 class Guarded:
@@ -82,8 +113,14 @@ class Guarded:
         self.breaker = Breaker(where)
 
     async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
-        with self.breaker.passed():
-            return await self._provider.answer(ask, on_text)
+        with self.breaker.passed() as begun:
+
+            def told(piece: str) -> None:
+                begun()
+                if piece:
+                    on_text(piece)
+
+            return await self._provider.answer(ask, told)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
         """Together with what others want of the model just now; raises `Failing`."""

@@ -44,6 +44,12 @@ class Hearing:
         self.is_call = False
         self.finish: Literal["stop", "length", "refusal", "context"] | None = None
 
+    def begin(self) -> None:
+        """Something has come, be it no text: whoever listens is told by an empty piece."""
+        if not self.began:
+            self.began = True
+            self._on_text("")
+
     def add(self, piece: str) -> None:
         self._grow(piece)
         self._text.append(piece)

@@ -65,7 +65,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _take(event: Any, hearing: Hearing) -> None:
-    hearing.began = True
+    hearing.begin()
     if event.get("error"):
         raise Complaint(event)
     message = event.get("message") or {}

@@ -80,7 +80,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _take(chunk: Any, hearing: Hearing) -> None:
-    hearing.began = True
+    hearing.begin()
     if isinstance(chunk.model, str) and chunk.model:
         hearing.model = chunk.model
     for choice in chunk.choices or ():

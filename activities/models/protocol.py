@@ -116,7 +116,7 @@ class Spoiled(Exception):
 
 class Provider(Protocol):
     async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
-        """Tells the text as it comes, and as `Unspoken` what comes beside it.
+        """Tells the text as it comes, after an empty piece when the answer begins, and as `Unspoken` what comes beside.
 
         Raises `Failing`; when it is cancelled, the model stops.
         """

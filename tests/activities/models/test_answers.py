@@ -50,7 +50,7 @@ async def test_an_answer_is_heard_piece_by_piece(kind: str) -> None:
     async with Stub(Reply(chunked=True)) as stub, Asking(kind, stub.url) as provider:
         heard = await provider.answer(ask(), pieces.append)
         again = await provider.answer(ask(), nobody)
-    assert (pieces, heard.text) == (["Ahoy, ", "märi!"], "Ahoy, märi!")
+    assert (pieces, heard.text) == (["", "Ahoy, ", "märi!"], "Ahoy, märi!")
     assert (heard.model, heard.finish, heard.calls) == ("m-1", "stop", ())
     assert heard.usage == again.usage == usage_of(kind, Said())
     assert stub.asked[0].headers["authorization"] == f"Bearer {KEY}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
 from activities.failing import Failing
 from activities.models.breaker import FIRST_S, LAST_S, MOST, Breaker
 from activities.models.endpoints import Endpoints
 from activities.models.secrets import Secrets
 from tests.activities.models.stub import KEY, Reply, Stub, ask, nobody, spec
+from tests.support import Hauling
 
 
 class Clock:
@@ -96,6 +100,74 @@ async def test_one_call_probes_and_one_that_is_cancelled_leaves_room(breaker: Br
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
     assert goes(breaker)
+
+
+def test_it_closes_when_the_answer_to_the_probe_begins(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(MOST):
+        goes(breaker, "timeout")
+    clock.now += FIRST_S
+    with breaker.passed() as began:
+        assert not goes(breaker)
+        began()
+        assert goes(breaker)
+
+
+def test_it_is_open_no_longer_than_its_time(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(MOST):
+        goes(breaker, "unavailable")
+    assert breaker.is_open
+    clock.now += FIRST_S
+    assert not breaker.is_open
+    with breaker.passed():
+        assert breaker.is_open
+
+
+@pytest.mark.parametrize("is_asked_to", [False, True])
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_silence_until_the_time_is_up_counts_and_an_end_that_is_asked_for_does_not(
+    is_asked_to: bool, has_begun: bool, breaker: Breaker
+) -> None:
+    under_way = asyncio.Event()
+
+    async def silent() -> None:
+        under_way.set()
+        with breaker.passed() as began:
+            if has_begun:
+                began()
+            await asyncio.Event().wait()
+
+    for _ in range(MOST):
+        environment = ActivityEnvironment()
+        call = asyncio.ensure_future(environment.run(silent))
+        await under_way.wait()
+        under_way.clear()
+        environment.cancel() if is_asked_to else call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    assert breaker.is_open is not (is_asked_to or has_begun)
+
+
+HUNG = {
+    "workflow.yaml": """
+name: hung
+output: ${think}
+nodes:
+  think: {agent: thinker, timeout: 200ms, retry: {attempts: 8, initial: 1ms, on: [timeout]}}
+""",
+    "agents.yaml": "agents: {thinker: {model: main, prompt: {text: Go.}}}",
+}
+
+
+async def test_a_server_that_hangs_is_left_alone_though_nodes_end_first(temporal: Client, tmp_path: Path) -> None:
+    pool = f"hung-{tmp_path.name[-20:]}"
+    async with Stub(Reply(silent=True)) as stub:
+        facts = f"provider: openai_compatible, model: m-1, base_url: '{stub.url}/v1', pool: {pool}"
+        (tmp_path / "hung").mkdir()
+        for name, text in {**HUNG, "models.yaml": f"models: {{main: {{{facts}}}}}"}.items():
+            (tmp_path / "hung" / name).write_text(f"apiVersion: haulage/v1\n{text}")
+        async with Hauling(temporal, tmp_path / "home", bundles=[tmp_path / "hung"], pool=[pool]) as haul:
+            end = await haul.run("hung")
+    assert (end.failure["category"], len(stub.asked)) == ("unavailable", MOST)
+    assert "was not asked" in end.failure["message"]
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama"])
