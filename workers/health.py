@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from types import TracebackType
 
 from temporalio.client import Client
@@ -40,15 +40,15 @@ class Health:
             await self._server.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+        # A line that is too long is a ValueError.
+        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, TimeoutError, ValueError):
             request = await asyncio.wait_for(reader.readline(), 5)
-            path = request.split()[1].decode() if len(request.split()) > 1 else ""
+            path = request.split()[1].decode("latin-1") if len(request.split()) > 1 else ""
             status, body = await self._status(path)
             data = json.dumps(body).encode()
             head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
             writer.write(f"{head}Connection: close\r\n\r\n".encode() + data)
             await writer.drain()
-        writer.close()
 
     async def _status(self, path: str) -> tuple[str, dict[str, object]]:
         match path:
