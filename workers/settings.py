@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     cached_runs: int = Field(1_000, ge=0, description="Runs that a worker keeps in memory.")
     drain_s: float = Field(30.0, ge=0, description="How long a worker that stops waits for what is under way.")
     pool: Listed[str] = Field(["default"], description="Pools that a `models` worker serves.")
-    server: str | None = Field(None, description="Address of the model server that the one pool's calls go to.")
+    server: str | None = Field(None, description="The one pool's model server, to watch; calls go to `base_url`.")
     server_models: Listed[str] = Field([], description="Models that the server must have before it gets calls.")
     server_key: str | None = Field(None, description="Name of the secret that the server wants.")
     slots: int | None = Field(None, ge=1, description="Calls that the server takes at once; else what it says itself.")
