@@ -90,7 +90,7 @@ class Slots(CustomSlotSupplier):
 
 
 class Pool(Interceptor):
-    """The server that a pool's calls go to, watched for as long as this is open.
+    """The model server of a pool, watched for as long as this is open.
 
     While it is unwell no poll is begun. A call that one of the last polls still brings is handed back to the queue,
     where nothing is lost: a worker that stops polling may drop what the queue has just given it.
@@ -104,7 +104,7 @@ class Pool(Interceptor):
         self._models, self._configured, self._otherwise = models, slots, otherwise
         self.slots = Slots()
         self.trouble = "it has not been asked yet"
-        self._watching: asyncio.Task[None] | None = None
+        self.watching: asyncio.Task[None] | None = None
 
     def worker_options(self) -> dict[str, Any]:
         few = FixedSizeSlotSupplier(1)
@@ -121,13 +121,13 @@ class Pool(Interceptor):
         return _Gate(next, self)
 
     async def __aenter__(self) -> Pool:
-        self._watching = asyncio.create_task(self._watch())
+        self.watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._watching is not None
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
+        assert self.watching is not None
+        self.watching.cancel()
+        await asyncio.gather(self.watching, return_exceptions=True)
 
     async def _watch(self) -> None:
         async with servers.client(self.address, self._key) as http:

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 from workers.building import Role, World, build_workers
 from workers.health import Health
 from workers.measuring import measuring
-from workers.pools import pool_of
+from workers.pools import Pool, pool_of
 
 
 async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop: asyncio.Event | None = None) -> None:
@@ -35,17 +35,18 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
             await stack.enter_async_context(measuring(client, shared.settings, pool))
             workers = await build_workers(client, roles, shared, pool)
             health.ready = True
-            await _run(workers, over, health)
+            await _run(workers, over, health, pool)
     # The SDK aborts the process when the interpreter ends before its objects do.
     del workers
     gc.collect()
 
 
-async def _run(workers: list[Worker], over: asyncio.Event, health: Health) -> None:
+async def _run(workers: list[Worker], over: asyncio.Event, health: Health, pool: Pool | None) -> None:
     running = [asyncio.create_task(worker.run()) for worker in workers]
+    watching = [] if pool is None or pool.watching is None else [pool.watching]
     told = asyncio.create_task(over.wait())
     try:
-        await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([told, *watching, *running], return_when=asyncio.FIRST_COMPLETED)
     finally:
         health.ready = False
         told.cancel()
@@ -56,6 +57,10 @@ async def _run(workers: list[Worker], over: asyncio.Event, health: Health) -> No
     for result in results:
         if isinstance(result, BaseException):
             raise result
+    for task in watching:
+        # Nobody would notice any more how the server is.
+        if task.done():
+            task.result()
 
 
 @contextmanager

@@ -51,6 +51,8 @@ async def seen(http: httpx2.AsyncClient, models: Sequence[str]) -> Seen:
         return Seen(f"it says nothing for {PATIENCE_S:g} s")
     except (httpx2.HTTPError, OSError) as error:
         return Seen(f"it cannot be reached ({type(error).__name__})")
+    except Exception as error:
+        return Seen(f"what it says cannot be read ({type(error).__name__})")
     slots = props.get("total_slots")
     return Seen(slots=slots if isinstance(slots, int) and slots > 0 else None)
 

@@ -16,7 +16,9 @@ from temporalio.exceptions import ApplicationError
 from activities.models import servers
 from tests.activities.models.stub import PATIENCE, Reply, Said, Stub, page
 from tests.support import Haul, Hauling
+from workers.building import world
 from workers.pools import EVERY_S, Pool, pool_of
+from workers.serving import serve
 from workers.settings import Settings
 
 BUNDLE = {
@@ -36,6 +38,7 @@ nodes:
 }
 WELL = {"/health": page({"status": "ok"}), "/v1/models": page({"data": [{"id": "m-1"}]})}
 UNWELL = page({"status": "loading"}, 503)
+NESTED = Reply(body=b"[" * 200_000, media="application/json")
 
 
 def bundle(folder: Path, url: str, pool: str, **model: str) -> Path:
@@ -190,6 +193,7 @@ async def test_a_call_that_waits_in_vain_fails_and_names_the_queue(
         ({"/v1/models": page({}, 500)}, "its /v1/models says 500", None),
         ({"/v1/models": page({}, 404)}, "it has neither /v1/models nor /api/tags", None),
         ({"/v1/models": page({}, 404), "/api/tags": page({"models": [{"name": "m-1:latest"}]})}, "", None),
+        ({"/v1/models": NESTED}, "what it says cannot be read (RecursionError)", None),
         ({"/props": page({"total_slots": 4})}, "", 4),
         ({"/props": page({"total_slots": "many"})}, "", None),
         ({"/props": page({}, 501)}, "", None),
@@ -200,6 +204,15 @@ async def test_a_server_tells_how_it_is(pages: dict[str, Reply], trouble: str, s
     async with servers.client(f"{stub.url}/v1", None) as http:
         seen = await servers.seen(http, ["m-1"])
     assert (seen.trouble, seen.slots) == (trouble, slots)
+
+
+async def test_a_worker_ends_when_it_no_longer_watches_its_server(
+    temporal: Client, tmp_path: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, pool=[f"pool-{tmp_path.name}"], server=stub.url)
+    monkeypatch.setattr(Pool, "_take", lambda pool, seen: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(serve(temporal, ("models",), world(settings), stop=asyncio.Event()), 3 * PATIENCE)
 
 
 async def test_a_server_that_is_not_there_is_unwell() -> None:
