@@ -6,9 +6,10 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from temporalio import activity
 
@@ -22,6 +23,10 @@ MOST = 5
 OPENS_ON = ("unavailable", "timeout")
 # Seconds that it is open the first time; every probe that fails doubles them, up to the last.
 FIRST_S, LAST_S = 1.0, 60.0
+
+Place: TypeAlias = AbstractAsyncContextManager[None]
+# For models that may be asked as often as one likes.
+FREE: Place = nullcontext()
 
 
 class Breaker:
@@ -109,7 +114,7 @@ class Guarded:
     def __init__(self, provider: Provider, embedder: Embedder, where: str) -> None:
         self._provider = provider
         self._embedder = embedder
-        self._batches: dict[str, Batches] = {}
+        self._batches: dict[tuple[str, Place], Batches] = {}
         self.breaker = Breaker(where)
 
     async def answer(self, ask: Ask, on_text: Callable[[str], None]) -> Heard:
@@ -122,11 +127,15 @@ class Guarded:
 
             return await self._provider.answer(ask, told)
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embedded:
-        """Together with what others want of the model just now; raises `Failing`."""
-        if model not in self._batches:
-            self._batches[model] = Batches(partial(self._embedder.embed, model), self.breaker.passed)
-        return await self._batches[model].embed(texts)
+    async def embed(self, model: str, texts: Sequence[str], place: Place = FREE) -> Embedded:
+        """Together with what others want of the model just now, each request in its place; raises `Failing`."""
+        if (model, place) not in self._batches:
+            self._batches[model, place] = Batches(partial(self._embed, model, place), self.breaker.passed)
+        return await self._batches[model, place].embed(texts)
+
+    async def _embed(self, model: str, place: Place, texts: Sequence[str]) -> Embedded:
+        async with place:
+            return await self._embedder.embed(model, texts)
 
     async def close(self) -> None:
         await self._provider.close()

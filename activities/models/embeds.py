@@ -49,7 +49,7 @@ class EmbedActivities:
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
         measured = Measured(model, provider.breaker)
         try:
-            found = await provider.embed(model.model, texts)
+            found = await provider.embed(model.model, texts, self._endpoints.place(model))
         except Failing as failing:
             measured.ended(failing.type or "engine", failing.usage)
             usage = failing.usage and priced(model, failing.usage)

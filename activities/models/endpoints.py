@@ -7,13 +7,12 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from activities.failing import Failing
-from activities.models.breaker import Guarded
+from activities.models.breaker import FREE, Guarded, Place
 from activities.models.embedding import Embedder
 from activities.models.protocol import READ_S, Provider
 from activities.models.secrets import Secrets
@@ -55,10 +54,10 @@ class Endpoints:
         embedder = Embedder(endpoint.provider, endpoint.address, endpoint.key, read_s=self._read_s)
         return Guarded(opened(endpoint, self._read_s), embedder, urlsplit(endpoint.address).netloc)
 
-    def place(self, model: ModelSpec) -> AbstractAsyncContextManager[None]:
+    def place(self, model: ModelSpec) -> Place:
         """Waits until this process makes fewer calls of the model than it may make at once."""
         if model.concurrency is None:
-            return nullcontext()
+            return FREE
         which = (model.provider, json.dumps(model.base_url), model.model, model.concurrency)
         return self._places.setdefault(which, asyncio.Semaphore(model.concurrency))
 

@@ -127,6 +127,19 @@ async def test_a_request_has_no_more_texts_than_it_may(endpoints: Endpoints) -> 
     assert found.vectors == [vector(text) for text in texts]
 
 
+async def test_a_model_gets_no_more_requests_at_once_than_it_may(endpoints: Endpoints) -> None:
+    texts = [f"text {number}" for number in range(5 * MOST_TEXTS)]
+    async with Stub() as stub:
+        model = spec("openai", stub.url, concurrency=2)
+        stub.go.clear()
+        place = endpoints.place(model)
+        asking = asyncio.create_task(endpoints.provider("main", model).embed("m-1", texts, place))
+        await stub.was_asked()
+        stub.go.set()
+        assert (await asking).vectors == [vector(text) for text in texts]
+    assert (len(stub.asked), stub.at_once <= 2) == (5, True)
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b'{"data": []}', b'{"data": [{"index": 0, "embedding": []}]}', b'{"embeddings": [["NaN"]]}', b"\xff"],
