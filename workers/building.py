@@ -170,7 +170,10 @@ def activities_of(role: Role, shared: World) -> list[Callable[..., Any]]:
             return []
         case "models":
             given = (shared.plans, shared.keeper, shared.script, shared.endpoints)
-            return [ModelActivities(*given, Cache(shared.store)).call, EmbedActivities(*given).embed]
+            return [
+                ModelActivities(*given, Cache(shared.store), shared.settings.told_ms / 1000).call,
+                EmbedActivities(*given).embed,
+            ]
         case "tools":
             tools = ToolActivities(shared.plans, shared.keeper, shared.script)
             return [tools.call, PluginActivities(shared.plans, shared.script).emit]

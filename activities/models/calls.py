@@ -32,12 +32,19 @@ from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
 class ModelActivities:
     def __init__(
-        self, plans: Plans, keeper: Keeper, script: Script | None, endpoints: Endpoints, cache: Cache | None = None
+        self,
+        plans: Plans,
+        keeper: Keeper,
+        script: Script | None,
+        endpoints: Endpoints,
+        cache: Cache | None = None,
+        told_s: float = 0.5,
     ) -> None:
         self._plans = plans
         self._script = script
         self._endpoints = endpoints
         self._cache = cache
+        self._told_s = told_s
         self._conversations = Conversations(keeper, None if script is None else Scripted(script))
 
     @activity.defn(name="models.call")
@@ -80,7 +87,7 @@ class ModelActivities:
         provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
         measured = Measured(model, provider.breaker)
         async with self._endpoints.place(model):
-            telling = Telling(ask, earlier)
+            telling = Telling(ask, earlier, self._told_s)
             try:
                 heard = await provider.answer(ask, measured.listening(telling.on_text))
             except Failing as failing:

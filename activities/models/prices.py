@@ -21,8 +21,11 @@ def priced(model: ModelSpec, usage: Usage) -> Usage:
 
 
 def used(sign: Sign) -> Usage:
-    """What a call has used that went so far, with those before it that were lost; not priced."""
-    return together(sign.lost, Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out))
+    """What a call has used that was lost after this sign, and those before it; not priced.
+
+    It died somewhere between this sign and the next, in the middle if there are many.
+    """
+    return together(sign.lost, Usage(tokens_in=sign.tokens_in, tokens_out=sign.tokens_out + sign.soon // 2))
 
 
 def together(one: Usage, other: Usage) -> Usage:

@@ -22,9 +22,9 @@ TAIL = 4_000
 
 
 class Telling:
-    """A call as it goes on; `before` is where the tries before it have left off."""
+    """A call as it goes on; `before` is where the tries before it have left off. A sign goes out `every_s` at most."""
 
-    def __init__(self, ask: Ask, before: Sign) -> None:
+    def __init__(self, ask: Ask, before: Sign, every_s: float) -> None:
         said = sum(len(each.text) for each in ask.messages)
         most = prompt_tokens(ask) + ask.max_output
         self._sign = before.model_copy(update={"tokens_in": about(said), "most": most})
@@ -32,10 +32,12 @@ class Telling:
         self._heard = 0
         self._pieces = 0
         self._size = 0
-        self._told = time.monotonic()
+        self._every_s = every_s
+        self._told = self._began = time.monotonic()
         tell(self._now)
 
     def on_text(self, piece: str) -> None:
+        self._began = self._began if self._pieces else time.monotonic()
         self._pieces += 1
         self._size += len(piece)
         if not isinstance(piece, Unspoken):
@@ -49,11 +51,14 @@ class Telling:
         """Most servers say a token with each piece; where pieces are longer, tokens are about as many as came."""
         is_long = self._size > LONG * self._pieces
         tokens_out = about(self._size) if is_long else self._pieces
-        return self._sign.model_copy(update={"tokens_out": tokens_out, "heard": self._heard, "text": self._tail})
+        lasted = max(time.monotonic() - self._began, self._every_s)
+        soon = round(tokens_out * self._every_s / lasted)
+        more = {"tokens_out": tokens_out, "soon": soon, "heard": self._heard, "text": self._tail}
+        return self._sign.model_copy(update=more)
 
     def used(self) -> Usage:
         """What it has used until now, with the attempts before it."""
-        return used(self._now())
+        return used(self._now().model_copy(update={"soon": 0}))
 
 
 def last_sign() -> Sign:
