@@ -73,11 +73,8 @@ class Keeper:
         self.blobs = blobs
 
     def taken_in(self, output: Any, keep: list[str] | None) -> Any:
-        """What the world gave, put away where it is large; raises `Failing` for what looks like a reference."""
-        if is_forged(output):
-            raise Failing("json_major", f"an output may not have a field {BLOB!r}: that is how references are marked")
-        if too_deep(output):
-            raise Failing("json_syntax", f"the output is nested deeper than {DEEPEST} levels")
+        """What the world gave, put away where it is large; raises `Failing` for what may not enter a run."""
+        check("an output", output)
         return self.put_away(output, keep)
 
     def put_away(self, output: Any, keep: list[str] | None, above: int = INLINE_BYTES) -> Any:
@@ -119,6 +116,14 @@ class Keeper:
         except KeyError:
             said = f"the value {reference.get('sha256', '?')[:12]} is not in this worker's blob store"
             raise Failing("engine", f"{said}: do all workers share one?") from None
+
+
+def check(what: str, value: Any) -> None:
+    """Raises `Failing` for a value from outside that is too deep to travel or looks like a reference."""
+    if too_deep(value):
+        raise Failing("json_syntax", f"{what} is nested deeper than {DEEPEST} levels")
+    if is_forged(value):
+        raise Failing("json_major", f"{what} may not have a field {BLOB!r}: that is how references are marked")
 
 
 def is_forged(value: Any) -> bool:

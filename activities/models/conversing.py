@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from activities.blobs import Keeper, encoded
+from activities.blobs import Keeper, check, encoded
 from activities.context.pieces import Memory
 from activities.context.prompt import Contexts, Opening
-from activities.contracts import ModelAnswer, ModelCall, ToolResult
+from activities.contracts import ModelAnswer, ModelCall, ToolCalled, ToolResult
 from activities.failing import Failing
 from activities.models.clipping import prompt_tokens
 from activities.models.fitting import OutOfContract, fitting
@@ -24,6 +25,8 @@ from manifests.plan import AgentSpec, Plan
 
 # Prompts that are kept compiled.
 PROMPTS = 256
+# Bytes of all calls of one turn, which come back to the run in one piece: Temporal takes twice as many.
+LARGEST_CALLS = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,18 @@ class Conversations:
             raise Failing("input", f"the prompt cannot be rendered: {error}") from None
 
     def answered(self, request: ModelCall, agent: AgentSpec, turn: Turn, heard: Heard) -> ModelAnswer:
-        """Calls of tools, or an output in contract; raises `Failing`."""
+        """Calls of tools, or an output in contract; raises `Failing` with what was used all the same."""
+        try:
+            return self._answered(request, agent, turn, heard)
+        except Failing as failing:
+            failing.usage = heard.usage
+            raise
+
+    def _answered(self, request: ModelCall, agent: AgentSpec, turn: Turn, heard: Heard) -> ModelAnswer:
         said = [Message("assistant", heard.text, calls=heard.calls)]
         assembled = turn.opening.assembled if turn.opening else None
         if heard.calls:
+            _check(heard.calls)
             transcript = self._kept(request, turn, said)
             return ModelAnswer(calls=list(heard.calls), transcript=transcript, context=assembled)
         found = fitting(agent, heard)
@@ -103,6 +114,16 @@ class Conversations:
     def _kept(self, request: ModelCall, turn: Turn, said: list[Message]) -> str:
         context = turn.opening.context if turn.opening else None
         return self._transcripts.put(request.transcript, [*turn.new, *said], context)
+
+
+def _check(calls: Sequence[ToolCalled]) -> None:
+    """Raises `Failing` for calls that may not enter a run, or are too large to."""
+    for each in calls:
+        check(f"what {each.tool!r} is called with", each.arguments)
+    size = len(encoded([each.model_dump() for each in calls]))
+    if size > LARGEST_CALLS:
+        said = f"the tool calls of one turn have {size:,} bytes, and at most {LARGEST_CALLS:,} are taken together"
+        raise Failing("json_major", said)
 
 
 def as_text(value: Any) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
 
 from tests.activities.models.stub import KEY, KINDS, Reply, Said, Stub
-from tests.activities.models.test_calls import BOAT, SHOUT, bundle
+from tests.activities.models.test_calls import BOAT, BUNDLE, SHOUT, bundle
 from tests.support import Ended, Hauling
 
 PROSE = Said(pieces=("I think a boat, perhaps.",))
@@ -76,3 +77,33 @@ async def test_a_turn_that_asks_again_is_not_one_of_the_agents_turns(temporal: C
     async with Stub(Reply(said=PROSE), Reply(said=BOAT)) as stub:
         end = await ended(temporal, tmp_path, "openai", stub, max_turns="1")
     assert end.output == {"boat": "AHOY"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"text": "a" * 3_000_000}, "the tool calls of one turn have 3,000,"),
+        ({"text": {"$blob": {"sha256": "0" * 64}}}, "may not have a field '$blob'"),
+        ({"text": json.loads("[" * 150 + "]" * 150)}, "is nested deeper than 100 levels"),
+    ],
+    ids=["large", "forged", "deep"],
+)
+async def test_a_call_that_may_not_enter_a_run_is_asked_for_again(
+    arguments: dict[str, Any], told: str, temporal: Client, tmp_path: Path
+) -> None:
+    async with Stub(Reply(said=Said(pieces=(), calls=(("shout", arguments),))), Reply(said=BOAT)) as stub:
+        end = await ended(temporal, tmp_path, "openai", stub)
+    assert end.output == {"boat": "AHOY"}
+    assert (len(stub.asked), end.state["spent"]["tokens"]) == (2, 36)
+    assert told in stub.asked[1].body["messages"][-1]["content"]
+
+
+async def test_an_output_that_looks_like_a_reference_is_paid_for_and_refused(
+    temporal: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BUNDLE, "agents.yaml", BUNDLE["agents.yaml"].replace("type: string", "type: object"))
+    forged = Said(pieces=('{"boat": {"$blob": {"sha256": "0"}}}',))
+    async with Stub(Reply(said=forged)) as stub:
+        end = await ended(temporal, tmp_path, "openai", stub, ask_again="0")
+    assert end.failure["category"] == "json_major"
+    assert end.state["spent"]["tokens"] == 18
