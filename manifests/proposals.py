@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from manifests.archive import unpacked
 from manifests.compiler import Compiled, compile_bundle
+from manifests.expressions.syntax import parse
+from manifests.expressions.templates import Embedded, parts
+from manifests.expressions.tree import Const, MapExpr, Node, children
 from manifests.plan import AROUND, Plan, Planning
 from manifests.problems import Refused
 from manifests.source import Place, Span
@@ -34,10 +38,13 @@ def compiled(archive: bytes, plan: Plan, node: Planning, names: list[str], propo
         for extra in ("pipelines.yaml", "triggers.yaml"):
             (bundle / extra).unlink(missing_ok=True)
         try:
-            return compile_bundle(bundle)
+            found = compile_bundle(bundle)
         except Refused as refused:
             told = [f"{_where(problem.at)}{problem.message} ({problem.fix})" for problem in refused.problems]
             raise Unacceptable("; ".join(told[:MOST_TOLD])) from None
+    if any(_could_forge(parse(text).root) for text in _expressions(proposal)):
+        raise Unacceptable("the keys of a map in an expression are written out, and none begins with '$'")
+    return found
 
 
 def _is_of(name: str, data: Any, workflow: str) -> bool:
@@ -136,6 +143,21 @@ def _has_way_in(node: str, proposal: dict[str, Any]) -> bool:
         if isinstance(edge, str) and node in [each.strip() for each in edge.split("->")[1:]]:
             return True
     return False
+
+
+def _expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for below in value.values() if isinstance(value, dict) else value:
+            yield from _expressions(below)
+    elif isinstance(value, str):
+        yield from (part.text for part in parts(value) if isinstance(part, Embedded))
+
+
+def _could_forge(node: Node) -> bool:
+    """Whether it makes what a run could take for a reference to a value that is kept outside of it."""
+    keys = [entry.key for entry in node.entries] if isinstance(node, MapExpr) else []
+    written = [isinstance(key, Const) and not str(key.value).startswith("$") for key in keys]
+    return not all(written) or any(map(_could_forge, children(node)))
 
 
 def _where(at: Place | Span) -> str:
