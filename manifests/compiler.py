@@ -51,7 +51,7 @@ ON_ANALYSIS = (
     *times.CHECKS,
     *scenarios.CHECKS,
 )
-ON_PLAN = budgets.CHECKS
+ON_PLAN = (*budgets.CHECKS, effects.nothing_for_good_is_left_to_several_models)
 
 
 @dataclass(frozen=True)

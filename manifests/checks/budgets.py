@@ -49,7 +49,7 @@ def agents_can_afford_their_prompts(found: Analysis, made: plan.Plan) -> Iterato
 
 
 def ladders_end_in_time(found: Analysis, made: plan.Plan) -> Iterator[Problem]:
-    for node, lowered in _pairs(found, made):
+    for node, lowered in pairs(found, made):
         if lowered.retry is None:
             continue
         longest, deadline = worst_ms(lowered), made.budget.time_ms
@@ -63,7 +63,7 @@ def ladders_end_in_time(found: Analysis, made: plan.Plan) -> Iterator[Problem]:
 
 def ladders_stay_within_calls(found: Analysis, made: plan.Plan) -> Iterator[Problem]:
     limits = [limit for limit in (made.call_limit, made.budget.calls) if limit is not None]
-    for node, lowered in _pairs(found, made) if limits else ():
+    for node, lowered in pairs(found, made) if limits else ():
         calls, said = _calls(lowered, made)
         if calls > min(limits):
             at = node.at / "retry" if lowered.retry else node.at.key
@@ -87,7 +87,8 @@ def _tries(times: int) -> str:
     return "one try" if times == 1 else f"{times} tries"
 
 
-def _pairs(found: Analysis, made: plan.Plan) -> Iterator[tuple[Node, plan.Node]]:
+def pairs(found: Analysis, made: plan.Plan) -> Iterator[tuple[Node, plan.Node]]:
+    """The nodes as they are written, each with what became of it."""
     lowered = {node.path: node for node in made.graph.walk()}
     if made.final:
         lowered.update({node.path: node for node in made.final.walk()})

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from manifests import plan
 from manifests.analysis import Analysis
 from manifests.bundle import Defined
+from manifests.checks.budgets import pairs
 from manifests.contracts import ToolContract
 from manifests.draft import Node
 from manifests.problems import Problem
@@ -64,14 +66,30 @@ def nothing_for_good_is_tried_twice(found: Analysis) -> Iterator[Problem]:
             yield Problem("HL401", at, message, "one try, or an idempotency key", fix)
 
 
-def _unrepeatable(found: Analysis, node: Node) -> Iterator[str]:
-    """Irreversible tools without a key that trying the node again would call again, however deep inside it."""
+def nothing_for_good_is_left_to_several_models(found: Analysis, made: plan.Plan) -> Iterator[Problem]:
+    """The next model begins anew, and does again what the one before it has done."""
+    for node, lowered in pairs(found, made):
+        if isinstance(lowered, plan.Agent | plan.Planning):
+            rungs, cheaper = len(made.agents[lowered.agent].ladder), len(lowered.cheaper or ())
+            at = node.at / "agent" if isinstance(lowered, plan.Agent) else node.at / "plan" / "agent"
+            for name in _own_unrepeatable(found, node) if rungs + cheaper > 1 else ():
+                message = f"tool {name!r} is irreversible, and each of {rungs + cheaper} models would begin anew with it"
+                fix = "leave it to one model, without an `on_budget` model, or give the tool an `idempotency_key`"
+                yield Problem("HL401", at, message, "one model, or an idempotency key", fix)
+
+
+def _own_unrepeatable(found: Analysis, node: Node) -> Iterator[str]:
     for contract in tools_of(found, node):
         if contract.tool.effect == "irreversible" and contract.tool.idempotency_key is None:
             yield name_of(contract)
+
+
+def _unrepeatable(found: Analysis, node: Node) -> Iterator[str]:
+    """Irreversible tools without a key that trying the node again would call again, however deep inside it."""
+    yield from _own_unrepeatable(found, node)
     for child, _ in node.sub_runs():
-        plan = found.draft.children[child].plan if child in found.draft.children else None
-        for name, tool in plan.tools.items() if plan else ():
+        theirs = found.draft.children[child].plan if child in found.draft.children else None
+        for name, tool in theirs.tools.items() if theirs else ():
             if tool.effect == "irreversible" and tool.idempotency_key is None:
                 yield name
     for body in node.bodies:
