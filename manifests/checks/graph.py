@@ -10,7 +10,7 @@ from manifests.expressions.coverage import exhaustive
 from manifests.expressions.syntax import Expression, Malformed, parse
 from manifests.flow import Flow
 from manifests.problems import Problem
-from manifests.shape.workflow import Decision, Merge
+from manifests.shape.workflow import CheaperModel, Decision, Merge
 from manifests.source import Place
 
 
@@ -240,6 +240,15 @@ def nothing_is_said_in_vain(found: Analysis) -> Iterator[Problem]:
                 yield Problem("HL220", (node.at / key).key, message, f"no {key!r} here", fix)
 
 
+def only_agents_go_on_with_another_model(found: Analysis) -> Iterator[Problem]:
+    for node in found.draft.nodes():
+        said_already = node.kind == "agent" or "on_budget" in _IN_VAIN.get(node.kind, ())
+        if isinstance(node.spec.on_budget, CheaperModel) and not said_already:
+            message = f"another model does nothing on a {node.kind}"
+            fix = "remove it, or write `on_budget: skip`"
+            yield Problem("HL220", (node.at / "on_budget" / "model").key, message, "no 'model' here", fix)
+
+
 CHECKS = (
     nothing_goes_in_circles,
     only_decisions_choose,
@@ -250,4 +259,5 @@ CHECKS = (
     outputs_are_clear,
     nothing_is_said_twice,
     nothing_is_said_in_vain,
+    only_agents_go_on_with_another_model,
 )

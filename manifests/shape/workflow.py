@@ -85,7 +85,7 @@ class Common(Shape):
 class CheaperModel(Shape):
     """Go on with another model."""
 
-    model: Name = Field(description="Model or route to use instead.")
+    model: Name = Field(description="For an agent: model or route to use instead.")
 
 
 OnBudget: TypeAlias = Annotated[
