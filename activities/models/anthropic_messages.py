@@ -75,16 +75,17 @@ def request(ask: Ask, without: set[str]) -> dict[str, Any]:
 
 
 def _turns(ask: Ask) -> list[dict[str, Any]]:
-    """Turn by turn; whatever one side says in a row is one turn."""
+    """Turn by turn; whatever one side says in a row is one turn, and who says nothing has none."""
     turns: list[dict[str, Any]] = []
     for message in ask.messages:
-        if message.role == "system":
+        blocks = [] if message.role == "system" else _blocks(message)
+        if not blocks:
             continue
         role = "assistant" if message.role == "assistant" else "user"
         if not turns or turns[-1]["role"] != role:
             turns.append({"role": role, "content": []})
-        turns[-1]["content"] += _blocks(message)
-    if ask.tools and turns[-1]["content"]:
+        turns[-1]["content"] += blocks
+    if ask.tools and turns:
         # What has been said so far is said again in the next turn; without tools there is none.
         turns[-1]["content"][-1] |= _CACHED
     return turns

@@ -108,7 +108,9 @@ class Conversations:
             return facts
         said, again = [], f"Your last answer cannot be used: {failing.message}. Answer again."
         if isinstance(failing, OutOfContract):
-            said, again = [Message("assistant", failing.said)], failing.again
+            # Providers refuse a message that says nothing.
+            said = [Message("assistant", failing.said)] if failing.said.strip() else []
+            again = failing.again
         return {**facts, "transcript": self._kept(request, turn, [*said, Message("user", again)])}
 
     def _kept(self, request: ModelCall, turn: Turn, said: list[Message]) -> str:

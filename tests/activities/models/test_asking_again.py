@@ -44,6 +44,17 @@ async def test_a_model_is_told_what_is_wrong_and_answers_better(kind: str, tempo
     assert '["red", "blue"]' in told
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("nothing", [(), (" \n",)])
+async def test_an_answer_that_says_nothing_is_not_told_back(
+    kind: str, nothing: tuple[str, ...], temporal: Client, tmp_path: Path
+) -> None:
+    async with Stub(Reply(said=Said(pieces=nothing)), Reply(said=BOAT)) as stub:
+        end = await ended(temporal, tmp_path, kind, stub)
+    assert end.output == {"boat": "AHOY"}
+    assert {each["role"] for each in stub.asked[1].body["messages"]} == {"user"}
+
+
 async def test_what_tools_have_said_is_not_said_twice(temporal: Client, tmp_path: Path) -> None:
     async with Stub(Reply(said=SHOUT), Reply(said=PROSE), Reply(said=BOAT)) as stub:
         end = await ended(temporal, tmp_path, "openai", stub)
