@@ -70,10 +70,12 @@ def nothing_for_good_is_left_to_several_models(found: Analysis, made: plan.Plan)
     """The next model begins anew, and does again what the one before it has done."""
     for node, lowered in pairs(found, made):
         if isinstance(lowered, plan.Agent | plan.Planning):
-            rungs, cheaper = len(made.agents[lowered.agent].ladder), len(lowered.cheaper or ())
+            models = len(made.agents[lowered.agent].ladder) + len(lowered.cheaper or ())
             at = node.at / "agent" if isinstance(lowered, plan.Agent) else node.at / "plan" / "agent"
-            for name in _own_unrepeatable(found, node) if rungs + cheaper > 1 else ():
-                message = f"tool {name!r} is irreversible, and each of {rungs + cheaper} models would begin anew with it"
+            for name in _own_unrepeatable(found, node) if models > 1 else ():
+                message = (
+                    f"tool {name!r} is irreversible, and each of {models} models would begin anew with it"
+                )
                 fix = "leave it to one model, without an `on_budget` model, or give the tool an `idempotency_key`"
                 yield Problem("HL401", at, message, "one model, or an idempotency key", fix)
 
