@@ -55,8 +55,8 @@ class ModelActivities:
         turn = await asyncio.to_thread(self._conversations.turn, request, plan)
         ask, earlier = _ask(request, plan, agent, [*turn.before, *turn.new]), last_sign()
         cache = None if agent.cache_ms is None or self._is_scripted(model) else self._cache
-        key = key_of(ask, model, request.tenant) if cache else ""
         try:
+            key = self._key(ask, request, model) if cache else ""
             known = await cache.get(key) if cache else None
             if known is None:
                 ask = replace(ask, max_output=clipped(ask, model, request.cap, earlier.most_lost))
@@ -72,6 +72,9 @@ class ModelActivities:
             read_by(model, answer.rung)
         usage = self._settled(model, together(earlier.lost, heard.usage))
         return answer.model_copy(update={"usage": usage, "cached": known is not None})
+
+    def _key(self, ask: Ask, request: ModelCall, model: ModelSpec) -> str:
+        return key_of(ask, model.provider, self._endpoints.address(request.model, model), request.tenant)
 
     def _is_scripted(self, model: ModelSpec) -> bool:
         return self._script is not None or model.provider == "scripted"

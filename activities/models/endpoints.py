@@ -78,6 +78,10 @@ class Endpoints:
             raise Failing("engine", said)
         return Endpoint(model.provider, self._address(whose, model), key)
 
+    def address(self, name: str, model: ModelSpec) -> str:
+        """Where it is reached from here; raises `Failing`."""
+        return self._address(f"the model {name!r}", model)
+
     def _address(self, whose: str, model: ModelSpec) -> str:
         address = OWN.get(model.provider) if model.base_url is None else self._setting(whose, model.base_url)
         if address is None:

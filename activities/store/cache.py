@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from activities.contracts import ToolCalled, Usage
 from activities.models.protocol import Ask, Heard
 from activities.store.place import Store, Unusable
-from manifests.plan import ModelSpec
 
 if TYPE_CHECKING:
     from activities.store.database import Database
@@ -25,10 +24,10 @@ LONGEST_WAIT = 1.0
 _log = logging.getLogger(__name__)
 
 
-def key_of(ask: Ask, model: ModelSpec, tenant: str) -> str:
+def key_of(ask: Ask, provider: str, address: str, tenant: str) -> str:
     """All that an answer depends on, and whose it is."""
     messages = [each.as_json() for each in ask.messages]
-    request = [tenant, model.provider, model.base_url, asdict(ask) | {"messages": messages}]
+    request = [tenant, provider, address, asdict(ask) | {"messages": messages}]
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 

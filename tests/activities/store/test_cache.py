@@ -12,7 +12,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.contracts import ToolCalled, Usage
+from activities.models.endpoints import Endpoints
 from activities.models.protocol import Ask, Heard, Message, Tool
+from activities.models.secrets import Secrets
 from activities.store import responses
 from activities.store.cache import Cache, key_of
 from activities.store.place import Store
@@ -109,12 +111,21 @@ async def test_the_last_of_two_that_come_at_once_stays(store: Store) -> None:
         {"ask": {"temperature": 0.0}},
         {"ask": {"schema": {"type": "object"}}},
         {"ask": {"tools": (Tool("t", "", {}),)}},
-        {"model": {"provider": "ollama"}},
-        {"model": {"base_url": "http://elsewhere"}},
+        {"provider": "ollama"},
+        {"address": "http://elsewhere"},
         {"tenant": "ann"},
     ],
 )
 def test_all_that_an_answer_depends_on_is_in_its_key(other: dict[str, Any]) -> None:
-    ask, model = replace(ASK, **other.get("ask", {})), MODEL.model_copy(update=other.get("model", {}))
-    assert key_of(ask, model, other.get("tenant", "")) != key_of(ASK, MODEL, "")
-    assert key_of(replace(ASK), MODEL.model_copy(), "") == key_of(ASK, MODEL, "")
+    same = {"ask": ASK, "provider": "openai", "address": "http://here", "tenant": ""}
+    changed = {**same, **other, "ask": replace(ASK, **other.get("ask", {}))}
+    assert key_of(**changed) != key_of(**same)
+    assert key_of(**{**same, "ask": replace(ASK)}) == key_of(**same)
+
+
+def test_the_same_setting_with_another_address_is_another_request() -> None:
+    model, keys = MODEL.model_copy(update={"base_url": {"env": "WHERE"}}), set()
+    for address in ("http://one", "http://other"):
+        endpoints = Endpoints(Secrets({"WHERE": address}))
+        keys.add(key_of(ASK, model.provider, endpoints.address("main", model), ""))
+    assert len(keys) == 2
