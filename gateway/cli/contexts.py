@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.blobs import BlobStore
 from activities.contracts import Assembled
@@ -36,7 +37,7 @@ async def report_of(settings: Settings, run: str, node: str) -> dict[str, Any]:
     server = await server_found(settings)
     _, about = await found(server.client, run)
     blobs, seen = world(settings).blobs, dict[str, None]()
-    async for events in _histories(server.client, about.id, about.run_id):
+    async for events in histories(server.client, about.id, about.run_id):
         told = list(told_in(events))
         for each in reversed(told):
             if node in (each.node, each.node.partition("#")[0]):
@@ -47,10 +48,14 @@ async def report_of(settings: Settings, run: str, node: str) -> dict[str, Any]:
     raise Trouble(f"{about.id!r} has no context of {node!r}; {there}")
 
 
-async def _histories(client: Client, id: str, run_id: str) -> AsyncIterator[list[HistoryEvent]]:
+async def histories(client: Client, id: str, run_id: str) -> AsyncIterator[list[HistoryEvent]]:
     """The history of a run, and then those of the runs that it continues."""
     while run_id:
-        history = await client.get_workflow_handle(id, run_id=run_id).fetch_history()
+        try:
+            history = await client.get_workflow_handle(id, run_id=run_id).fetch_history()
+        except RPCError as error:
+            said = f"the history of {id!r}, run {run_id}, cannot be read, and no newer one has that context"
+            raise Trouble(f"{said}: {error.message}") from None
         yield list(history.events)
         run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
 

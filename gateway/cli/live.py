@@ -69,7 +69,8 @@ class Tree:
         text = visible(" ".join(voice.text.split()))
         again = f"attempt {voice.attempt}: " if voice.attempt > 1 else ""
         room = max(self._paint.width - len(again) - 12, 0)
-        return self._paint.faint(f"      ┆ {again}{text if len(text) <= room else '…' + text[-room:]}")
+        # From its end on: the mirror of a text takes the columns of the text.
+        return self._paint.faint(f"      ┆ {again}{shortened(text[::-1], room)[::-1]}")
 
     def _inside(self, node: Node, state: dict[str, Any]) -> Iterator[str]:
         """The iterations of a body that are under way."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 from pathlib import Path
+from uuid import uuid4
 
+import pytest
 from temporalio.client import Client
 
+from gateway.cli.contexts import histories
 from gateway.cli.live import Tree, screen
+from gateway.cli.misuse import Trouble
 from gateway.cli.runs import Handle
+from gateway.cli.tables import size
 from gateway.cli.terminal import Painter
 from gateway.cli.voices import Listener, Voice, voices
 from tests.activities.models.billing import Billing
@@ -72,3 +77,15 @@ def test_the_end_of_what_is_said_stands_below_its_node() -> None:
     assert lines[1].startswith("      ┆ attempt 2: …")
     assert "\x1b" not in lines[1]
     assert max(map(len, lines)) <= 50
+
+
+def test_what_is_said_in_wide_characters_keeps_to_its_line() -> None:
+    voice = Voice("write", "write", 2, 500, "山の上の雲は白い" * 50)
+    *_, said = Tree(BRIEF, Painter(width=50)).lines({"nodes": {"write": "running"}}, [], 100, [voice])
+    assert size(said) <= 50
+    assert said.endswith("山の上の雲は白い")
+
+
+async def test_a_run_whose_history_is_gone_is_told_in_one_line(temporal: Client) -> None:
+    with pytest.raises(Trouble, match="^the history of 'gone', run [-0-9a-f]+, cannot be read"):
+        _ = [each async for each in histories(temporal, "gone", str(uuid4()))]
