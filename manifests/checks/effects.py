@@ -73,9 +73,7 @@ def nothing_for_good_is_left_to_several_models(found: Analysis, made: plan.Plan)
             models = len(made.agents[lowered.agent].ladder) + len(lowered.cheaper or ())
             at = node.at / "agent" if isinstance(lowered, plan.Agent) else node.at / "plan" / "agent"
             for name in _own_unrepeatable(found, node) if models > 1 else ():
-                message = (
-                    f"tool {name!r} is irreversible, and each of {models} models would begin anew with it"
-                )
+                message = f"tool {name!r} is irreversible, and each of {models} models would begin anew with it"
                 fix = "leave it to one model, without an `on_budget` model, or give the tool an `idempotency_key`"
                 yield Problem("HL401", at, message, "one model, or an idempotency key", fix)
 
