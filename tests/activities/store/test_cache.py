@@ -117,7 +117,7 @@ async def test_the_last_of_two_that_come_at_once_stays(store: Store) -> None:
     ],
 )
 def test_all_that_an_answer_depends_on_is_in_its_key(other: dict[str, Any]) -> None:
-    same = {"ask": ASK, "provider": "openai", "address": "http://here", "tenant": ""}
+    same: dict[str, Any] = {"ask": ASK, "provider": "openai", "address": "http://here", "tenant": ""}
     changed = {**same, **other, "ask": replace(ASK, **other.get("ask", {}))}
     assert key_of(**changed) != key_of(**same)
     assert key_of(**{**same, "ask": replace(ASK)}) == key_of(**same)

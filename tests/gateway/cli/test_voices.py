@@ -87,5 +87,5 @@ def test_what_is_said_in_wide_characters_keeps_to_its_line() -> None:
 
 
 async def test_a_run_whose_history_is_gone_is_told_in_one_line(temporal: Client) -> None:
-    with pytest.raises(Trouble, match="^the history of 'gone', run [-0-9a-f]+, cannot be read"):
+    with pytest.raises(Trouble, match=r"^the history of 'gone', run [-0-9a-f]+, cannot be read"):
         _ = [each async for each in histories(temporal, "gone", str(uuid4()))]
