@@ -71,16 +71,17 @@ class Ledger:
     async def set_aside(self, needs: Callable[[], Spent], most: Spent, seen: Spent) -> Spent:
         """What one call may use, between what it needs and its most; raises `Failed` when there is not even that.
 
-        Alone it gets its most. Beside others it gets twice what such calls have been seen to use, or a quarter of what
-        is free if that is more: so all get their parts, and together they never have more than there is.
+        Alone it gets all that is free, up to its most. Beside others it gets twice what such calls have been seen to
+        use, or a quarter of what is free if that is more, and waits while there is no room for one like those before:
+        so all get their parts, and together they never have more than there is.
         """
         while True:
             least = needs()
-            before = most if self.reserved == Spent() else seen
+            usual = least if self.reserved == Spent() else _usual(least, most, seen)
             free = self.left()
             dollars = None if free.usd is None else Decimal(free.usd)
-            tokens = _part(least.tokens, most.tokens, before.tokens, free.tokens)
-            usd = _part(least.usd, most.usd, before.usd, dollars)
+            tokens = _part(usual.tokens, most.tokens, 2 * seen.tokens, free.tokens, self.reserved == Spent())
+            usd = _part(usual.usd, most.usd, 2 * seen.usd, dollars, self.reserved == Spent())
             try:
                 return self.reserve(Spent(1, tokens, usd))
             except Failed:
@@ -180,9 +181,16 @@ class Ledger:
 Amount = TypeVar("Amount", int, Decimal)
 
 
-def _part(least: Amount, most: Amount, seen: Amount, free: Amount | None) -> Amount:
+def _usual(least: Spent, most: Spent, seen: Spent) -> Spent:
+    """A call like those before, with a little to spare; before there were any, the longest that it can be."""
+    like = Spent(1, seen.tokens * 5 // 4, (seen.usd * 5 / 4).quantize(PENNY, ROUND_DOWN)) if seen.tokens else most
+    tokens, usd = min(most.tokens, like.tokens), min(most.usd, like.usd)
+    return Spent(1, max(least.tokens, tokens), max(least.usd, usd))
+
+
+def _part(usual: Amount, most: Amount, ample: Amount, free: Amount | None, is_alone: bool) -> Amount:
     """How much of what is free goes to one call; where nothing is counted, all that it could use."""
     if free is None:
         return most
     share = free // 4 if isinstance(free, int) else (free / 4).quantize(PENNY, ROUND_DOWN)
-    return max(least, min(most, free, max(seen * 2, share)))
+    return max(usual, min(most, free, free if is_alone else max(ample, share)))
