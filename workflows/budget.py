@@ -68,15 +68,15 @@ class Ledger:
                 self.check(wanted)
             await self._change()
 
-    async def set_aside(self, needs: Callable[[], Spent], most: Spent, seen: Spent) -> Spent:
-        """What one call may use, between what it needs and its most; raises `Failed` when there is not even that.
+    async def set_aside(self, name: str, needs: Callable[[], Spent], most: Spent) -> Spent:
+        """What one call under this name may use, between what it needs and its most; raises `Failed` without even that.
 
         Alone it gets all that is free, up to its most. Beside others it gets twice what such calls have been seen to
         use, or a quarter of what is free if that is more, and waits while there is no room for one like those before:
         so all get their parts, and together they never have more than there is.
         """
         while True:
-            least = needs()
+            least, seen = needs(), self.seen(name)
             usual = least if self.reserved == Spent() else _usual(least, most, seen)
             free = self.left()
             dollars = None if free.usd is None else Decimal(free.usd)

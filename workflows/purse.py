@@ -49,7 +49,7 @@ class Purse:
         self.own.check(least)
         most = _within(most, self.own.left())
         needs = partial(self._more, most) if prospect.was_cut else lambda: least
-        aside = await self._run.set_aside(needs, most, self._run.seen(self._agent))
+        aside = await self._run.set_aside(self._agent, needs, most)
         self.own.reserve(aside)
         self._last = aside
         return aside, self._cap(aside)

@@ -66,7 +66,8 @@ class Accounts(RuleBasedStateMachine):
     def set_aside(self, least: Spent, more: Spent, seen: Spent) -> None:
         least, most = replace(least, calls=1), replace(least + more, calls=1)
         try:
-            given = asyncio.run(at_once(self.ledger.set_aside(lambda: least, most, seen)))
+            self.ledger.saw("agent", seen)
+            given = asyncio.run(at_once(self.ledger.set_aside("agent", lambda: least, most)))
         except Failed:
             assert not self._fits(least)
             return
