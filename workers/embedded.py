@@ -74,7 +74,7 @@ class EmbeddedServer:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(ports), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=_die_with_parent, start_new_session=True,
+                preexec_fn=die_with_parent, start_new_session=True,
             )  # fmt: skip
         finally:
             log.close()
@@ -221,6 +221,6 @@ def _free_port() -> int:
     return port
 
 
-def _die_with_parent() -> Any:
+def die_with_parent() -> Any:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

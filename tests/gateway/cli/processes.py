@@ -19,6 +19,7 @@ from typing import Any
 
 from gateway.cli.main import main
 from tests.conftest import PROJECT
+from workers.embedded import die_with_parent
 
 # What a colleague of ours runs on the usual port is not ours to use.
 CODE = (
@@ -137,8 +138,9 @@ def developing(home: Path, *words: object, cwd: Path = PROJECT) -> Iterator[Dev]
     """A `haul dev` that has said that it is ready."""
     command = [*COMMAND, "dev", "--home", str(home), "--port", str(free_port()), *map(str, words)]
     with subprocess.Popen(
-        command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+        command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=die_with_parent,
+    ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
             lines = []
