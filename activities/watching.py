@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -22,10 +22,10 @@ GRACE = timedelta(seconds=5)
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
 
-# What the activity that is under way tells of itself with every sign of life.
-_telling: contextvars.ContextVar[list[Callable[[], Any]]] = contextvars.ContextVar("telling")
-
-
+# Seconds until what an activity tells of itself goes out for the first time: many are over before.
+FIRST = 0.1
+# The signs of life of the activity that is under way.
+_beating: contextvars.ContextVar[_Beating] = contextvars.ContextVar("beating")
 # What it has used, where that has a price and nobody else can tell it any more.
 _used: contextvars.ContextVar[list[Usage]] = contextvars.ContextVar("used")
 
@@ -38,9 +38,19 @@ def broken_off(usage: Usage) -> None:
 
 def tell(sign: Callable[[], Any]) -> None:
     """Goes with this sign of life, and as it is then with the next ones: watchers read it, and the next attempt."""
-    if (telling := _telling.get(None)) is not None:
-        telling[:] = [sign]
+    if (beating := _beating.get(None)) is not None:
+        beating.telling = [sign]
     activity.heartbeat(sign())
+
+
+def tell_soon(sign: Callable[[], Any]) -> None:
+    """The same for what need not be told of an activity that is over at once."""
+    beating = _beating.get(None)
+    if beating is None:
+        activity.heartbeat(sign())
+    else:
+        beating.telling = [sign]
+        beating.wait(FIRST)
 
 
 class Watching(Interceptor):
@@ -53,10 +63,11 @@ class _Watched(ActivityInboundInterceptor):
         info = activity.info()
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
-        # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
-        _telling.set([partial(_same, each) for each in info.heartbeat_details[:1]])
         _used.set(used := list[Usage]())
-        beating, seconds = _Beating(info.heartbeat_timeout), _time(info)
+        # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
+        told = [partial(_same, each) for each in info.heartbeat_details[:1]]
+        beating, seconds = _Beating(info.heartbeat_timeout, told), _time(info)
+        _beating.set(beating)
         try:
             async with asyncio.timeout(seconds):
                 return await super().execute_activity(input)
@@ -80,22 +91,24 @@ class _Watched(ActivityInboundInterceptor):
 class _Beating:
     """A sign of life three times in each heartbeat timeout; most activities are over before the first."""
 
-    def __init__(self, limit: timedelta | None) -> None:
+    def __init__(self, limit: timedelta | None, telling: Sequence[Callable[[], Any]]) -> None:
         self._seconds = limit.total_seconds() / 3 if limit is not None else None
         self._heartbeat = activity.heartbeat
-        self._telling = _telling.get()
+        self.telling = telling
         self._context = contextvars.copy_context()
         self._next: asyncio.TimerHandle | None = None
-        self._wait()
+        self.wait(self._seconds)
 
-    def _wait(self) -> None:
-        if self._seconds is not None:
+    def wait(self, seconds: float | None) -> None:
+        """The next sign comes after so long at most, and those after it as often as the server wants them."""
+        if self._seconds is not None and seconds is not None:
+            self.stop()
             loop = asyncio.get_running_loop()
-            self._next = loop.call_later(self._seconds, self._beat, context=self._context)
+            self._next = loop.call_later(min(seconds, self._seconds), self._beat, context=self._context)
 
     def _beat(self) -> None:
-        self._heartbeat(*(sign() for sign in self._telling))
-        self._wait()
+        self._heartbeat(*(sign() for sign in self.telling))
+        self.wait(self._seconds)
 
     def stop(self) -> None:
         if self._next is not None:

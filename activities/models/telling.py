@@ -11,10 +11,10 @@ from activities.models.clipping import prompt_tokens
 from activities.models.hearing import about
 from activities.models.prices import used
 from activities.models.protocol import Ask, Unspoken
-from activities.watching import tell
+from activities.watching import tell, tell_soon
 
 # Seconds from one word about an answer that comes in to the next; the worker may pass them on less often.
-TOLD_EVERY = 0.05
+TOLD_EVERY = 0.1
 # Characters of a piece that is more than a token.
 LONG = 8
 # How much of the end of a text is told.
@@ -34,7 +34,7 @@ class Telling:
         self._size = 0
         self._every_s = every_s
         self._told = self._began = time.monotonic()
-        tell(self._now)
+        tell_soon(self._now)
 
     def on_text(self, piece: str) -> None:
         self._began = self._began if self._pieces else time.monotonic()
