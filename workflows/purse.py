@@ -11,8 +11,8 @@ from manifests.plan import AgentSpec, Budget, ModelSpec
 from workflows.budget import PENNY, Ledger, Spent
 from workflows.failures import Failed
 
-# Characters of a prompt for one token, before a provider has counted any, and tokens of what stands around it.
-DENSE = 3
+# Tokens for ten characters of a prompt, before a provider has counted any, and tokens of what stands around it.
+DENSE = 4
 AROUND = 24
 
 
@@ -27,7 +27,7 @@ class Prospect:
 
     @classmethod
     def of(cls, characters: int, most: int) -> Prospect:
-        return cls(characters // DENSE + AROUND, min(LEAST_OUTPUT, most), most)
+        return cls(characters * DENSE // 10 + AROUND, min(LEAST_OUTPUT, most), most)
 
     def spent(self, model: ModelSpec, tokens_out: int) -> Spent:
         usd = (self.tokens_in * Decimal(model.input_price) + tokens_out * Decimal(model.output_price)) / model.per

@@ -102,6 +102,7 @@ async def test_a_prompt_that_leaves_no_room_is_not_sent(temporal: Client, tmp_pa
         end = await ended(temporal, tmp_path, billing, "{tokens: 100}", [10])
     assert billing.receipts == []
     assert end.output == []
+    assert spent(end)["calls"] == 0
 
 
 async def test_dollars_hold_as_tokens_do(temporal: Client, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, ToolResult, Usage
 from activities.models.prices import priced, used
 from manifests import plan as plans
+from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec
 from workflows.budget import Spent
 from workflows.failures import Failed
@@ -159,8 +160,13 @@ class _Asking:
         """About how much is new in what is said; nothing depends on it where nothing is counted."""
         if self._run.plan.ir_version < 2:
             return 0
-        prompt = len(self._spec.prompt) if request.transcript is None else 0
-        return prompt + size_of([request.variables, request.results, request.messages, request.known])
+        new = size_of([request.variables, request.results, request.messages, request.known])
+        if request.transcript is not None:
+            return new
+        tools = [self._run.plan.tools[name] for name in self._spec.tools]
+        offered = sum(size_of([each.description, each.input]) for each in tools)
+        schema = 0 if self._spec.output == ANSWER else size_of(self._spec.output)
+        return len(self._spec.prompt) + schema + offered + new
 
     async def _asked(self, request: ModelCall, id: str, prospect: Prospect, turn: _Turn) -> ModelAnswer:
         run, node, spec = self._run, self._node, self._run.plan.models[request.model]
@@ -179,7 +185,9 @@ class _Asking:
             )  # fmt: skip
             spent = _spent(answer.usage)
         except Failed as failure:
-            spent = _spent(_usage(failure, spec))
+            # A call that was refused for want of room has not been made.
+            is_made = "tokens_in" not in failure.call or failure.call.get("is_cut", False)
+            spent = replace(_spent(_usage(failure, spec)), calls=int(is_made))
             raise
         finally:
             self._purse.settle(aside, spent)
