@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -326,22 +325,14 @@ def run_options() -> str:
 def counted() -> str:
     """Estimates beside the counts of tokenizers, over the texts that a test has."""
     data = json.loads((PROJECT / "tests/activities/models/token_counts.json").read_text(encoding="utf-8"))
-    rows = []
-    for each in data["samples"]:
-        estimate, counts = tokens(each["text"]), each["counts"].values()
-        rows.append((each["kind"], f"{estimate / max(counts):.2f}", f"{estimate / min(counts):.2f}"))
-    return table(("text", "of the most", "of the fewest"), rows)
-
-
-def metrics() -> str:
-    return table(("metric", "labels", "meaning"), [(_code(name), *about) for name, about in METRICS.items()])
+    rows = [(each["kind"], tokens(each["text"]), each["counts"].values()) for each in data["samples"]]
+    told = [(kind, f"{about / max(counts):.2f}", f"{about / min(counts):.2f}") for kind, about, counts in rows]
+    return table(("text", "of the most", "of the fewest"), told)
 
 
 def settings() -> str:
-    rows = [
-        (_code(f"HAULAGE_{name.upper()}"), _default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
+    fields = Settings.model_fields.items()
+    rows = [(_code(f"HAULAGE_{name.upper()}"), _default(each), each.description or "") for name, each in fields]
     return table(("setting", "default", "meaning"), rows)
 
 
@@ -383,13 +374,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "orders": orders,
     "options": run_options,
     "counted": counted,
-    "metrics": metrics,
+    "metrics": lambda: table(("metric", "labels", "meaning"), [(_code(name), *each) for name, each in METRICS.items()]),
     "settings": settings,
 }
 
 
 def pages() -> list[Path]:
-    """The pages that may hold tables."""
     return [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
@@ -398,15 +388,13 @@ def filled(page: str) -> str:
     return _MARKED.sub(lambda found: f"{found['start']}{TABLES[found['name']]()}{found['end']}", page)
 
 
-def main() -> int:
+def main() -> None:
     for path in pages():
         before = path.read_text(encoding="utf-8")
-        after = filled(before)
-        if after != before:
+        if (after := filled(before)) != before:
             path.write_text(after, encoding="utf-8")
             print(path.relative_to(PROJECT))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
