@@ -40,7 +40,7 @@ models:
 
 
 def written(folder: Path, billing: Billing, budget: str, most: int) -> Path:
-    return bundled(folder, WORKFLOW.format(budget=budget), billing.url, most)
+    return bundled(folder, WORKFLOW.format(budget=budget), f"{billing.url}/v1", most)
 
 
 def bundled(folder: Path, workflow: str, url: str, most: int = 100) -> Path:
@@ -118,7 +118,7 @@ async def side_by_side(temporal: Client, home: Path, billing: Billing, tokens: i
     node = f'agent: talker, with: {{n: {said}}}, on_budget: skip, when_skipped: {{text: ""}}'
     nodes = "".join(f"  say{each}: {{{node}}}\n" for each in range(20))
     workflow = f"apiVersion: haulage/v1\nname: talk\nbudget: {{tokens: {tokens}}}\noutput: done\nnodes:\n{nodes}"
-    bundles = bundled(home / "bundles", workflow, billing.url, 4_096)
+    bundles = bundled(home / "bundles", workflow, f"{billing.url}/v1", 4_096)
     async with Hauling(temporal, home / "home", bundles=[bundles]) as haul:
         return await haul.run("talk")
 

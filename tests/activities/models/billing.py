@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
-from tests.activities.models.stub import request_of
+from tests.activities.models.stub import Serving, request_of
 
 
 @dataclass
@@ -27,46 +25,26 @@ class Receipt:
         return self.tokens_in + self.tokens_out
 
 
-class Billing:
+class Billing(Serving):
     """Says as many words as the prompt wants (`say 30`), a token each, with a `pause` after each; half without `go`."""
 
     def __init__(self, pause: float = 0.0) -> None:
+        super().__init__()
         self.go = asyncio.Event()
         self.go.set()
         self.receipts: list[Receipt] = []
         self.at_once = self.most_at_once = 0
         self._pause = pause
-        self._working: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Billing:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
-        return self
-
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._server.close()
-        for task in self._working:
-            task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._working.add(task)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        asked = (await request_of(reader)).body
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                asked = (await request_of(reader)).body
-                self.at_once += 1
-                self.most_at_once = max(self.most_at_once, self.at_once)
-                try:
-                    await self._answer(asked, writer)
-                finally:
-                    self.at_once -= 1
+            await self._answer(asked, writer)
         finally:
-            self._working.discard(task)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            self.at_once -= 1
+        return False
 
     async def _answer(self, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         said = " ".join(each["content"] for each in asked["messages"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from activities.models.endpoints import Endpoint, opened
 from activities.models.protocol import Ask, Message, Provider
@@ -66,29 +67,13 @@ def page(value: Any, status: int = 200) -> Reply:
     return Reply(status=status, body=_dumped(value), media="application/json")
 
 
-class Stub:
-    """`async with Stub() as stub`; replies come in order, and the last one again and again.
+class Serving(ABC):
+    """A server on a free port for the length of an `async with`; nothing of it is left after that."""
 
-    `pages` are what it says of itself, whatever its replies are.
-    """
-
-    def __init__(self, *replies: Reply) -> None:
-        self.replies = list(replies) or [Reply()]
-        self.pages: dict[str, Reply] = {}
-        self.asked: list[Asked] = []
-        self.looked: list[Asked] = []
-        self.refuses: str | None = None
-        self.refusal = page({"error": {"message": "a text is no text", "type": "invalid_request_error"}}, 400)
-        self.at_once = self._now = 0
-        self.left = asyncio.Event()
-        self.sent = 0
-        # Cleared, it holds up every answer.
-        self.go = asyncio.Event()
-        self.go.set()
-        self._reached = asyncio.Event()
+    def __init__(self) -> None:
         self._working: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Stub:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -98,13 +83,6 @@ class Stub:
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
-
-    async def was_asked(self) -> None:
-        await asyncio.wait_for(self._reached.wait(), PATIENCE)
-
-    async def was_left(self) -> None:
-        """Waits for a client that goes before it has its answer."""
-        await asyncio.wait_for(self.left.wait(), PATIENCE)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -119,6 +97,40 @@ class Stub:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
+
+    @abstractmethod
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request; whether there may be another on this connection."""
+
+
+class Stub(Serving):
+    """`async with Stub() as stub`; replies come in order, and the last one again and again.
+
+    `pages` are what it says of itself, whatever its replies are.
+    """
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__()
+        self.replies = list(replies) or [Reply()]
+        self.pages: dict[str, Reply] = {}
+        self.asked: list[Asked] = []
+        self.looked: list[Asked] = []
+        self.refuses: str | None = None
+        self.refusal = page({"error": {"message": "a text is no text", "type": "invalid_request_error"}}, 400)
+        self.at_once = self._now = 0
+        self.left = asyncio.Event()
+        self.sent = 0
+        # Cleared, it holds up every answer.
+        self.go = asyncio.Event()
+        self.go.set()
+        self._reached = asyncio.Event()
+
+    async def was_asked(self) -> None:
+        await asyncio.wait_for(self._reached.wait(), PATIENCE)
+
+    async def was_left(self) -> None:
+        """Waits for a client that goes before it has its answer."""
+        await asyncio.wait_for(self.left.wait(), PATIENCE)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; whether there may be another on this connection."""
