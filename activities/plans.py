@@ -128,10 +128,12 @@ class PlanActivities:
 
     @activity.defn(name="plans.pin")
     async def pin(self, request: PinRequest) -> Pinned:
-        plan = await asyncio.to_thread(self._found, request)
+        return await asyncio.to_thread(self._pinned, request)
+
+    def _pinned(self, request: PinRequest) -> Pinned:
+        plan = self._found(request)
         given = None if request.is_part else _judged(plan, request.input, request.is_child)
-        inline = await asyncio.to_thread(self._inlined, plan)
-        return Pinned(sha256=plan.sha256, plan=inline, input=given, **self._facts)
+        return Pinned(sha256=plan.sha256, plan=self._inlined(plan), input=given, **self._facts)
 
     def _inlined(self, plan: Plan) -> Any:
         """The plan as JSON, when it is small; writing down a large one takes a second, so that is done once."""

@@ -21,9 +21,8 @@ GRACE = timedelta(seconds=5)
 # On a worker of somebody's own there are activities that are none of our business.
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
-
-# Seconds until what an activity tells of itself goes out for the first time: many are over before.
-FIRST = 0.1
+# Seconds until what nobody waits for goes out for the first time: each sign of life costs the server a write.
+FIRST = 1.0
 # The signs of life of the activity that is under way.
 _beating: contextvars.ContextVar[_Beating] = contextvars.ContextVar("beating")
 # What it has used, where that has a price and nobody else can tell it any more.
@@ -44,7 +43,7 @@ def tell(sign: Callable[[], Any]) -> None:
 
 
 def tell_soon(sign: Callable[[], Any]) -> None:
-    """The same for what need not be told of an activity that is over at once."""
+    """The same for what need not be told of an activity that is soon over."""
     beating = _beating.get(None)
     if beating is None:
         activity.heartbeat(sign())

@@ -13,19 +13,19 @@ from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, Usage
 from activities.failing import Failing
 from activities.memory import Scripted
 from activities.models.clipping import clipped
-from activities.models.conversing import Conversations, as_text
+from activities.models.conversing import Conversations, Turn, as_text
 from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
 from activities.models.metrics import Measured, read_by
 from activities.models.prices import priced, together
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
-from activities.models.telling import Telling, last_sign
+from activities.models.telling import Telling, lost_before
 from activities.plans import Plans
 from activities.script import Script
 from activities.store.cache import Cache, key_of
 from activities.store.notes import tell
-from activities.watching import broken_off
+from activities.watching import broken_off, tell_soon
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
@@ -49,12 +49,10 @@ class ModelActivities:
 
     @activity.defn(name="models.call")
     async def call(self, request: ModelCall) -> ModelAnswer:
-        plan = await asyncio.to_thread(self._plans.by_hash, request.plan)
-        agent, model = plan.agents[request.agent], plan.models[request.model]
-        tell(model=model.model, provider=model.provider, pool=model.pool)
-        turn = await asyncio.to_thread(self._conversations.turn, request, plan)
-        ask, earlier = _ask(request, plan, agent, [*turn.before, *turn.new]), last_sign()
-        cache = None if agent.cache_ms is None or self._is_scripted(model) else self._cache
+        agent, model, turn, ask = await asyncio.to_thread(self._understood, request)
+        is_scripted = self._is_scripted(model)
+        earlier = Sign() if is_scripted else lost_before(ask)
+        cache = None if agent.cache_ms is None or is_scripted else self._cache
         try:
             key = self._key(ask, request, model) if cache else ""
             known = await cache.get(key) if cache else None
@@ -73,6 +71,14 @@ class ModelActivities:
         usage = self._settled(model, together(earlier.lost, heard.usage))
         return answer.model_copy(update={"usage": usage, "cached": known is not None})
 
+    def _understood(self, request: ModelCall) -> tuple[AgentSpec, ModelSpec, Turn, Ask]:
+        """Whose call of which model it is, where the conversation stands, and what is asked."""
+        plan = self._plans.by_hash(request.plan)
+        agent, model = plan.agents[request.agent], plan.models[request.model]
+        tell(model=model.model, provider=model.provider, pool=model.pool)
+        turn = self._conversations.turn(request, plan)
+        return agent, model, turn, _ask(request, plan, agent, [*turn.before, *turn.new])
+
     def _key(self, ask: Ask, request: ModelCall, model: ModelSpec) -> str:
         return key_of(ask, model.provider, self._endpoints.address(request.model, model), request.tenant)
 
@@ -87,8 +93,9 @@ class ModelActivities:
         """The answer of a provider, or a `Failing`; the model stops when this is cancelled."""
         if self._is_scripted(model):
             return await asyncio.to_thread(self._scripted, request, ask, agent)
-        provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
+        provider = await self._endpoints.reached(request.model, model)
         measured = Measured(model, provider.breaker)
+        tell_soon(lambda: earlier)
         async with self._endpoints.place(model):
             telling = Telling(ask, earlier, self._told_s)
             try:

@@ -46,7 +46,7 @@ class EmbedActivities:
         return Vectors(output=await asyncio.to_thread(self._keeper.taken_in, output, request.keep), usage=usage)
 
     async def _embedded(self, request: Embed, model: ModelSpec, texts: list[str]) -> Embedded:
-        provider = await asyncio.to_thread(self._endpoints.provider, request.model, model)
+        provider = await self._endpoints.reached(request.model, model)
         measured = Measured(model, provider.breaker)
         try:
             found = await provider.embed(model.model, texts, self._endpoints.place(model))

@@ -50,6 +50,12 @@ class Endpoints:
                 self._open[endpoint] = self._guarded(endpoint)
             return self._open[endpoint]
 
+    async def reached(self, name: str, model: ModelSpec) -> Guarded:
+        """The same for a loop, which waits neither for a vendor's client to load nor for a file of secrets."""
+        if self._secrets.file is None and (known := self._open.get(self._endpoint(name, model))):
+            return known
+        return await asyncio.to_thread(self.provider, name, model)
+
     def _guarded(self, endpoint: Endpoint) -> Guarded:
         embedder = Embedder(endpoint.provider, endpoint.address, endpoint.key, read_s=self._read_s)
         return Guarded(opened(endpoint, self._read_s), embedder, urlsplit(endpoint.address).netloc)

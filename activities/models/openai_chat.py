@@ -12,6 +12,7 @@ from activities.models.hearing import Hearing
 from activities.models.protocol import READ_S, Ask, Message, functions
 from activities.models.wire import client, reading
 
+_Stream = openai.AsyncStream[object]
 _FINISH: Any = {"length": "length", "content_filter": "refusal"}
 
 
@@ -30,7 +31,10 @@ class OpenAiChat(Learner):
     async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
         request = self._request(ask)
         try:
-            stream: Any = await self._sdk.chat.completions.create(**request)
+            # Its typed methods go over every part of a request and of a piece again: as costly as to send them.
+            stream = await self._sdk.post(
+                "/chat/completions", body=request, cast_to=object, stream=True, stream_cls=_Stream
+            )
         except openai.APIStatusError as error:
             if self._dialect.learns(ask, request, error.response):
                 return False
@@ -81,32 +85,35 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _take(chunk: Any, hearing: Hearing) -> None:
     hearing.begin()
-    if isinstance(chunk.model, str) and chunk.model:
-        hearing.model = chunk.model
-    for choice in chunk.choices or ():
-        if choice.delta is not None:
-            _take_delta(choice.delta, hearing)
-        if choice.finish_reason:
-            hearing.finish = hearing.finish or _FINISH.get(choice.finish_reason, "stop")
-    if chunk.usage:
-        of_in, of_out = chunk.usage.prompt_tokens_details, chunk.usage.completion_tokens_details
+    if isinstance(model := chunk.get("model"), str) and model:
+        hearing.model = model
+    for choice in chunk.get("choices") or ():
+        if delta := choice.get("delta"):
+            _take_delta(delta, hearing)
+        if finish := choice.get("finish_reason"):
+            hearing.finish = hearing.finish or _FINISH.get(finish, "stop")
+    if usage := chunk.get("usage"):
+        of_in, of_out = (usage.get(f"{side}_tokens_details") or {} for side in ("prompt", "completion"))
         hearing.count(
-            tokens_in=chunk.usage.prompt_tokens,
-            tokens_out=chunk.usage.completion_tokens,
-            cached=of_in and of_in.cached_tokens,
-            reasoning=of_out and of_out.reasoning_tokens,
+            tokens_in=usage.get("prompt_tokens"),
+            tokens_out=usage.get("completion_tokens"),
+            cached=of_in.get("cached_tokens"),
+            reasoning=of_out.get("reasoning_tokens"),
         )
 
 
-def _take_delta(delta: Any, hearing: Hearing) -> None:
-    if delta.content:
-        hearing.add(delta.content)
-    if delta.refusal:
+def _take_delta(delta: dict[str, Any], hearing: Hearing) -> None:
+    if text := delta.get("content"):
+        hearing.add(text)
+    if refusal := delta.get("refusal"):
         # It ends like any other answer.
-        hearing.add(delta.refusal)
+        hearing.add(refusal)
         hearing.finish = "refusal"
-    for piece in delta.tool_calls or ():
-        asked = piece.function
+    for piece in delta.get("tool_calls") or ():
+        place, asked = piece.get("index"), piece.get("function") or {}
         hearing.call(
-            piece.index if isinstance(piece.index, int) else 0, piece.id or "", asked.name or "", asked.arguments or ""
+            place if isinstance(place, int) else 0,
+            piece.get("id") or "",
+            asked.get("name") or "",
+            asked.get("arguments") or "",
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 from temporalio import activity
 
 from activities.contracts import Sign, Usage
 from activities.models.clipping import prompt_tokens
 from activities.models.hearing import about
-from activities.models.prices import used
+from activities.models.prices import together, used
 from activities.models.protocol import Ask, Unspoken
 from activities.watching import tell, tell_soon
 
@@ -25,9 +26,8 @@ class Telling:
     """A call as it goes on; `before` is where the tries before it have left off. A sign goes out `every_s` at most."""
 
     def __init__(self, ask: Ask, before: Sign, every_s: float) -> None:
-        said = sum(len(each.text) for each in ask.messages)
-        most = prompt_tokens(ask) + ask.max_output
-        self._sign = before.model_copy(update={"tokens_in": about(said), "most": most})
+        self._ask = ask
+        self._before = before
         self._tail = ""
         self._heard = 0
         self._pieces = 0
@@ -47,6 +47,11 @@ class Telling:
             self._told = time.monotonic()
             tell(self._now)
 
+    @cached_property
+    def _sign(self) -> Sign:
+        most = prompt_tokens(self._ask) + self._ask.max_output
+        return self._before.model_copy(update={"tokens_in": _said(self._ask), "most": most})
+
     def _now(self) -> Sign:
         """Most servers say a token with each piece; where pieces are longer, tokens are about as many as came."""
         is_long = self._size > LONG * self._pieces
@@ -61,10 +66,20 @@ class Telling:
         return used(self._now().model_copy(update={"soon": 0}))
 
 
-def last_sign() -> Sign:
-    """Where a try after lost ones begins: with nothing of its own, and what they have used."""
+def lost_before(ask: Ask) -> Sign:
+    """Where a try after lost ones begins: with nothing of its own, and what they have used.
+
+    One that was lost before it told anything has sent its prompt, and nobody knows what came back.
+    """
     attempt, told = activity.info().attempt, activity.info().heartbeat_details
-    if not told:
-        return Sign(attempt=attempt)
-    sign = Sign.model_validate(told[0])
-    return Sign(attempt=attempt, lost=used(sign), most_lost=sign.most_lost + sign.most)
+    last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
+    silent = attempt - 1 - last.attempt
+    lost, most_lost = used(last), last.most_lost + last.most
+    if silent > 0:
+        lost = together(lost, Usage(tokens_in=silent * _said(ask)))
+        most_lost += silent * (prompt_tokens(ask) + ask.max_output)
+    return Sign(attempt=attempt, lost=lost, most_lost=most_lost)
+
+
+def _said(ask: Ask) -> int:
+    return about(sum(len(each.text) for each in ask.messages))

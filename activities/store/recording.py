@@ -28,7 +28,7 @@ from activities.store.place import PAUSE, Store, Unusable
 MOST_WAITING = 10_000
 # Notes that are written in one go, and the seconds in which they come together.
 AT_ONCE = 500
-GATHERING = 0.1
+GATHERING = 0.5
 # Seconds that a worker that stops gives the store.
 LONGEST_FLUSH = 5.0
 _log = logging.getLogger(__name__)
@@ -109,20 +109,26 @@ class Recorder:
             await self._all_written()
 
     async def _all_written(self) -> None:
-        while self._waiting:
-            batch = [self._waiting[place] for place in range(min(AT_ONCE, len(self._waiting)))]
+        """What waits now; what comes meanwhile is gathered again, for a transaction costs as much as a hundred rows."""
+        left = len(self._waiting)
+        while left:
+            batch = [self._waiting[place] for place in range(min(AT_ONCE, left))]
             try:
                 await self._written(batch)
             except Unusable as error:
                 self._tell_of(error)
                 if self._closing.is_set():
                     self._drop(len(self._waiting))
-                    return self._waiting.clear()
+                    self._waiting.clear()
+                    break
                 await self._or_closing(PAUSE)
             else:
+                left -= len(batch)
                 for _ in batch:
                     self._waiting.popleft()
                 self._tell_of(None)
+        if self._waiting:
+            self._news.set()
         self._settled.set()
 
     async def _written(self, batch: Sequence[Note]) -> None:

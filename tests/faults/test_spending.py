@@ -17,7 +17,7 @@ from workers.building import world
 from workers.settings import Settings
 
 DEATHS = 50
-CAP = 6_000
+CAP = 1_500
 WANTED = [40] * 12
 
 

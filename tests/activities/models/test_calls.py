@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.blobs import FileBlobs, Keeper
-from activities.contracts import ModelCall
+from activities.contracts import Cap, ModelCall, Sign
 from activities.failing import Failing
 from activities.models import telling
 from activities.models.calls import ModelActivities
@@ -130,7 +131,29 @@ async def test_a_call_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mo
     environment.on_heartbeat = told.append
     async with Stub(Reply(said=BOAT)) as stub:
         await Calling(tmp_path, "openai", stub.url).called(environment)
-    assert [(each.heard, each.text) for each in told] == [(0, ""), (8, '{"boat":'), (16, '{"boat": "AHOY"}')]
+    assert [(each.heard, each.text) for each in told] == [(0, ""), (0, ""), (8, '{"boat":'), (16, '{"boat": "AHOY"}')]
+    assert [each.tokens_in > 0 for each in told] == [False, True, True, True]
+
+
+async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_path: Path) -> None:
+    environment, sign = ActivityEnvironment(), Sign(attempt=2, tokens_in=5, tokens_out=7)
+    used = []
+    for attempt, told in ((1, []), (3, []), (3, [sign]), (4, [sign])):
+        environment.info = replace(environment.info, attempt=attempt, heartbeat_details=told)
+        async with Stub(Reply(said=BOAT)) as stub:
+            answer = await Calling(tmp_path / str(len(used)), "openai", stub.url).called(environment)
+        used.append((answer.usage.tokens_in, answer.usage.tokens_out))
+    (sent, said), prompt = used[0], len("What of boats?") // 4 + 1
+    assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
+
+
+async def test_what_was_lost_without_a_word_may_have_been_all_that_was_set_aside(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=2)
+    async with Stub(Reply(said=BOAT)) as stub:
+        with pytest.raises(Failing) as refused:
+            await Calling(tmp_path, "openai", stub.url).called(environment, cap=Cap(tokens=100))
+    assert (refused.value.type, stub.asked) == ("budget", [])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -101,6 +101,7 @@ async def test_runs_go_on_while_the_database_is_dead_and_their_rows_come_when_it
 ) -> None:
     monkeypatch.setattr(place, "PAUSE", 0.2)
     monkeypatch.setattr(recording, "PAUSE", 0.2)
+    monkeypatch.setattr(recording, "GATHERING", 0.05)
     store = Store(own.url())
     async with sailing(temporal, tmp_path, store) as haul:
         ends = [(await haul.run("asking")).status]
