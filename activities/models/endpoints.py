@@ -129,8 +129,11 @@ def opened(endpoint: Endpoint, read_s: float) -> Provider:
             from activities.models.ollama import Ollama
 
             return Ollama(address, key, read_s=read_s)
-        case _:
+        case "openai":
             from activities.models.openai_chat import OpenAiChat
 
-            compatible = endpoint.provider == "openai_compatible"
-            return OpenAiChat(address, key, compatible=compatible, read_s=read_s)
+            return OpenAiChat(address, key, read_s=read_s)
+        case _:
+            from activities.models.compatible import CompatibleChat
+
+            return CompatibleChat(address, key, read_s=read_s)

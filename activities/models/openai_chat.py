@@ -1,32 +1,26 @@
-"""OpenAI's chat completions, and the many servers that speak them too."""
+"""OpenAI itself, by its own client."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import openai
 
-from activities.models.dialect import Learner, is_strict
+from activities.models.chat import Chat, take
 from activities.models.hearing import Hearing
-from activities.models.protocol import READ_S, Ask, Message, functions
+from activities.models.protocol import READ_S, Ask
 from activities.models.wire import client, reading
 
 _Stream = openai.AsyncStream[object]
-_FINISH: Any = {"length": "length", "content_filter": "refusal"}
 
 
-class OpenAiChat(Learner):
-    """`compatible` is any server but OpenAI's own (vLLM, SGLang, llama.cpp, TGI): each has a part of the protocol."""
+class OpenAiChat(Chat):
+    has_all = True
 
-    def __init__(self, address: str, key: str | None, *, compatible: bool = False, read_s: float = READ_S) -> None:
+    def __init__(self, address: str, key: str | None, *, read_s: float = READ_S) -> None:
         http = client("text/event-stream", read_s=read_s)
         self._sdk = openai.AsyncOpenAI(
             base_url=address, api_key=key or "none", http_client=http, max_retries=0, timeout=http.timeout
         )
-        self._compatible = compatible
-        where = f"{'openai_compatible' if compatible else 'openai'} at {self._sdk.base_url.host}"
-        super().__init__(http, where, key, "response_format", "temperature")
+        super().__init__(http, f"openai at {self._sdk.base_url.host}", key, "response_format", "temperature")
 
     async def _listened(self, ask: Ask, hearing: Hearing) -> bool:
         request = self._request(ask)
@@ -42,78 +36,5 @@ class OpenAiChat(Learner):
         async with stream:
             with reading():
                 async for chunk in stream:
-                    _take(chunk, hearing)
+                    take(chunk, hearing)
         return True
-
-    def _request(self, ask: Ask) -> dict[str, Any]:
-        without = self._dialect.without(ask)
-        # A schema that is enforced keeps most servers from calling tools; OpenAI's own does both.
-        if (self._compatible and ask.tools) or "response_format" in without:
-            ask = ask.in_words()
-        request: dict[str, Any] = {
-            "model": ask.model,
-            "messages": [_message(each) for each in ask.messages],
-            "max_tokens" if self._compatible else "max_completion_tokens": ask.max_output,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if ask.temperature is not None and "temperature" not in without:
-            request["temperature"] = ask.temperature
-        if ask.tools:
-            request["tools"] = functions(ask)
-        if ask.schema is not None:
-            form = {"name": "answer", "schema": ask.schema, "strict": is_strict(ask.schema)}
-            request["response_format"] = {"type": "json_schema", "json_schema": form}
-        return request
-
-
-def _message(message: Message) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role, "content": message.spoken}
-    if message.role == "tool":
-        said["tool_call_id"] = message.id
-    if message.calls:
-        said["tool_calls"] = [
-            {
-                "id": each.id,
-                "type": "function",
-                "function": {"name": each.tool, "arguments": json.dumps(each.arguments, ensure_ascii=False)},
-            }
-            for each in message.calls
-        ]
-    return said
-
-
-def _take(chunk: Any, hearing: Hearing) -> None:
-    hearing.begin()
-    if isinstance(model := chunk.get("model"), str) and model:
-        hearing.model = model
-    for choice in chunk.get("choices") or ():
-        if delta := choice.get("delta"):
-            _take_delta(delta, hearing)
-        if finish := choice.get("finish_reason"):
-            hearing.finish = hearing.finish or _FINISH.get(finish, "stop")
-    if usage := chunk.get("usage"):
-        of_in, of_out = (usage.get(f"{side}_tokens_details") or {} for side in ("prompt", "completion"))
-        hearing.count(
-            tokens_in=usage.get("prompt_tokens"),
-            tokens_out=usage.get("completion_tokens"),
-            cached=of_in.get("cached_tokens"),
-            reasoning=of_out.get("reasoning_tokens"),
-        )
-
-
-def _take_delta(delta: dict[str, Any], hearing: Hearing) -> None:
-    if text := delta.get("content"):
-        hearing.add(text)
-    if refusal := delta.get("refusal"):
-        # It ends like any other answer.
-        hearing.add(refusal)
-        hearing.finish = "refusal"
-    for piece in delta.get("tool_calls") or ():
-        place, asked = piece.get("index"), piece.get("function") or {}
-        hearing.call(
-            place if isinstance(place, int) else 0,
-            piece.get("id") or "",
-            asked.get("name") or "",
-            asked.get("arguments") or "",
-        )

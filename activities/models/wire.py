@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from typing import Any
 
 import httpx2
 
@@ -15,6 +18,8 @@ from activities.models.protocol import READ_S, Spoiled
 MOST_BYTES = 16 * 1024 * 1024
 # Seconds to be let in.
 CONNECT_S = 10.0
+# Seconds for a connection to come to the end of an answer that is whole: it can be used again then.
+LINGER_S = 0.1
 
 
 def client(*media: str, read_s: float = READ_S, headers: dict[str, str] | None = None) -> httpx2.AsyncClient:
@@ -82,3 +87,19 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
         waiting.append(rest)
     if last := b"".join(waiting):
         yield last.decode()
+
+
+async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """What a server sends as events with JSON in them, until it says that it is done."""
+    said = lines(chunks)
+    async for line in said:
+        name, _, data = line.partition(":")
+        if name != "data":
+            continue
+        if data.strip() == "[DONE]":
+            break
+        yield json.loads(data)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            async for _ in said:
+                pass
