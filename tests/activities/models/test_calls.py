@@ -137,7 +137,7 @@ async def test_a_call_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_path: Path) -> None:
     environment, sign = ActivityEnvironment(), Sign(attempt=2, tokens_in=5, tokens_out=7)
-    used = []
+    used = list[tuple[int, int]]()
     for attempt, told in ((1, []), (3, []), (3, [sign]), (4, [sign])):
         environment.info = replace(environment.info, attempt=attempt, heartbeat_details=told)
         async with Stub(Reply(said=BOAT)) as stub:
