@@ -25,7 +25,7 @@ from activities.plans import Plans
 from activities.script import Script
 from activities.store.cache import Cache, key_of
 from activities.store.notes import tell
-from activities.watching import broken_off, tell_soon
+from activities.watching import broken_off
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec, Plan, ToolSpec
 
@@ -95,7 +95,7 @@ class ModelActivities:
             return await asyncio.to_thread(self._scripted, request, ask, agent)
         provider = await self._endpoints.reached(request.model, model)
         measured = Measured(model, provider.breaker)
-        tell_soon(lambda: earlier)
+        broken_off(priced(model, earlier.lost))
         async with self._endpoints.place(model):
             telling = Telling(ask, earlier, self._told_s)
             try:

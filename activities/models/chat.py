@@ -58,9 +58,9 @@ def _message(message: Message) -> dict[str, Any]:
 
 def take(chunk: Any, hearing: Hearing) -> None:
     """A piece of an answer."""
-    hearing.begin()
     if chunk.get("error"):
         raise Complaint(chunk)
+    hearing.begin()
     if isinstance(model := chunk.get("model"), str) and model:
         hearing.model = model
     for choice in chunk.get("choices") or ():

@@ -36,11 +36,11 @@ def clipped(ask: Ask, model: ModelSpec, cap: Cap | None, lost: int = 0) -> int:
         most = min(most, int((left / Decimal(model.output_price)).to_integral_value(ROUND_DOWN)))
     elif cap.usd is not None and tokens_in * Decimal(model.input_price) > Decimal(cap.usd) * model.per:
         most = 0
-    most -= lost
-    if most < min(LEAST_OUTPUT, ask.max_output):
+    least = min(LEAST_OUTPUT, ask.max_output)
+    if most - lost < least:
         said = f"the prompt has about {tokens_in:,} tokens, which leaves too little of the budget for an answer"
-        raise Failing("budget", said, tokens_in=tokens_in)
-    return most
+        raise Failing("budget", said, tokens_in=tokens_in, for_lost=most >= least)
+    return most - lost
 
 
 def check_texts(texts: Sequence[str], model: ModelSpec, cap: Cap | None) -> None:

@@ -65,9 +65,9 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _take(event: Any, hearing: Hearing) -> None:
-    hearing.begin()
     if event.get("error"):
         raise Complaint(event)
+    hearing.begin()
     message = event.get("message") or {}
     if message.get("content"):
         hearing.add(message["content"])

@@ -91,14 +91,18 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
 
 async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     """What a server sends as events with JSON in them, until it says that it is done."""
-    said = lines(chunks)
+    said, data = lines(chunks), list[str]()
     async for line in said:
-        name, _, data = line.partition(":")
-        if name != "data":
-            continue
-        if data.strip() == "[DONE]":
+        name, _, part = line.partition(":")
+        if name == "data" and part.strip() == "[DONE]":
             break
-        yield json.loads(data)
+        if name == "data":
+            data.append(part)
+        elif data and not line.strip():
+            yield json.loads("".join(data))
+            data.clear()
+    if data:
+        yield json.loads("".join(data))
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_S):
             async for _ in said:

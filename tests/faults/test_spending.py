@@ -19,6 +19,8 @@ from workers.settings import Settings
 DEATHS = 50
 CAP = 1_500
 WANTED = [40] * 12
+# What may be missing, or too much, for each call that was lost.
+WORDS = 4
 
 
 async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ended], chance: random.Random) -> int:
@@ -37,7 +39,7 @@ async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ende
 async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
     ways: list[Client], nest: Nest, tmp_path: Path
 ) -> None:
-    chance, deaths, runs, passed, told = random.Random(7), 0, 0, 0, 0
+    chance, deaths, runs, passed, told, lost = random.Random(7), 0, 0, 0, 0, 0
     async with Billing(pause=0.02) as billing:
         bundles = written(tmp_path / "bundles", billing, f"{{tokens: {CAP}}}", 200)
         settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100", "told_ms": "100"}
@@ -51,6 +53,8 @@ async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
                 runs += 1
                 assert billed(billing) <= CAP
                 passed += billed(billing)
+                lost += sum(not each.heard for each in billing.receipts)
                 told += spent(await end)["tokens"]
-    print(f"\n{deaths} deaths in {runs} runs: {passed:,} tokens billed, {told:,} told, {told / passed - 1:+.1%}")
-    assert abs(told - passed) < 0.1 * passed
+    print(f"\n{deaths} deaths in {runs} runs, {lost} calls lost: {passed:,} tokens billed, {told:,} told")
+    # What a server says after a worker has died, and bills for, nobody hears: some words of each call.
+    assert abs(told - passed) <= WORDS * lost

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 # The number of a call that has not been made.
 UNCOUNTED = -1
-# A prompt may turn out longer than thought, and an answer longer than was set aside for it.
+# A prompt may turn out longer than thought, and an answer longer than was set aside for it …
 MOST_CALLS = 3
+# … and what was set aside may be what a lost worker has used.
+MOST_WITH_LOST = 10
 # What a model cannot answer for; any other failure of a tool is told to it.
 _NOT_THE_MODELS = ("budget", "cancelled", "engine")
 
@@ -129,12 +131,14 @@ class _Asking:
         request = self._request(model, id, turn)
         prospect = Prospect.of(self._characters(request), self._spec.max_output)
         prospect = replace(prospect, tokens_in=prospect.tokens_in + turn.tokens)
-        for again in range(MOST_CALLS):
+        refused = 0
+        for again in range(MOST_WITH_LOST):
             try:
                 return await self._asked(request, f"{id}+{again}" if again else id, prospect, turn)
             except Failed as failure:
                 tokens_in = failure.call.get("tokens_in")
-                if tokens_in is None or again + 1 == MOST_CALLS:
+                refused += not failure.call.get("for_lost", False)
+                if tokens_in is None or refused == MOST_CALLS or again + 1 == MOST_WITH_LOST:
                     if "transcript" not in failure.call:
                         self._run.mail_back(self._agent, request.messages)
                     raise

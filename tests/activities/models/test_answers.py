@@ -101,6 +101,16 @@ async def test_arguments_that_are_no_object_fail_with_what_was_used(kind: str, a
     assert failed.value.usage.tokens_out > 0
 
 
+@pytest.mark.parametrize("kind", ["openai", "openai_compatible"])
+async def test_an_event_may_have_several_lines_and_others_beside_it(kind: str) -> None:
+    first = 'data: {"model": "m-2",\r\ndata: "choices": [{"delta": {"content": "ahoy"}}]}\r\n\r\n'
+    last = 'event: message\nid: 7\ndata:{"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata:[DONE]\n\n'
+    body = f": hello\n\n{first}{last}".encode()
+    async with Stub(Reply(body=body)) as stub, Asking(kind, stub.url) as provider:
+        heard = await provider.answer(ask(), nobody)
+    assert (heard.text, heard.model, heard.finish) == ("ahoy", "m-2", "stop")
+
+
 async def test_arguments_that_are_cut_off_are_half_an_answer() -> None:
     async with Stub(called('{"what": ', "length")) as stub, Asking("openai", stub.url) as provider:
         with pytest.raises(Failing, match="m-1 was cut off at 100 tokens") as failed:

@@ -170,10 +170,22 @@ async def test_a_server_that_hangs_is_left_alone_though_nodes_end_first(temporal
     assert "was not asked" in end.failure["message"]
 
 
-@pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama"])
-async def test_a_server_that_fails_is_asked_no_more(kind: str) -> None:
+DEAD = b'{"error": {"message": "EngineDeadError", "code": 500}}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply"),
+    [
+        ("openai", Reply(status=500, body=b"{}")),
+        ("anthropic", Reply(status=500, body=b"{}")),
+        ("ollama", Reply(body=DEAD + b"\n")),
+        ("openai", Reply(body=b"data: " + DEAD + b"\n\n")),
+        ("openai_compatible", Reply(body=b"data: " + DEAD + b"\n\n")),
+    ],
+)
+async def test_a_server_that_fails_is_asked_no_more(kind: str, reply: Reply) -> None:
     said: list[Any] = []
-    async with Stub(Reply(status=500, body=b"{}")) as stub:
+    async with Stub(reply) as stub:
         endpoints = Endpoints(Secrets({"KEY": KEY}))
         provider = endpoints.provider("main", spec(kind, stub.url))
         for _ in range(MOST + 2):

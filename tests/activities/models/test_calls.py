@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,7 @@ async def test_a_call_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mo
     environment.on_heartbeat = told.append
     async with Stub(Reply(said=BOAT)) as stub:
         await Calling(tmp_path, "openai", stub.url).called(environment)
-    assert [(each.heard, each.text) for each in told] == [(0, ""), (0, ""), (8, '{"boat":'), (16, '{"boat": "AHOY"}')]
-    assert [each.tokens_in > 0 for each in told] == [False, True, True, True]
+    assert [(each.heard, each.text) for each in told] == [(0, ""), (8, '{"boat":'), (16, '{"boat": "AHOY"}')]
 
 
 async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_path: Path) -> None:
@@ -147,13 +147,24 @@ async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_p
     assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
 
 
-async def test_what_was_lost_without_a_word_may_have_been_all_that_was_set_aside(tmp_path: Path) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=2)
-    async with Stub(Reply(said=BOAT)) as stub:
+async def test_what_is_lost_is_taken_from_what_was_set_aside(tmp_path: Path) -> None:
+    environment, folders = ActivityEnvironment(), count()
+
+    async def most(attempt: int, cap: int, *told: Sign) -> int:
+        environment.info = replace(environment.info, attempt=attempt, heartbeat_details=told)
+        async with Stub(Reply(said=BOAT)) as stub:
+            calling = Calling(tmp_path / str(next(folders)), "openai_compatible", stub.url)
+            await calling.called(environment, cap=Cap(tokens=cap), max_output=600)
+            found: int = stub.asked[0].body["max_tokens"]
+            return found
+
+    prompt = 700 - await most(1, 700)
+    assert await most(3, 700) == 700 - 3 * prompt
+    assert await most(2, 700, Sign(most=40)) == 700 - prompt - 40
+    for cap, told, for_lost in ((700, [Sign(most=500)], True), (prompt, [], False)):
         with pytest.raises(Failing) as refused:
-            await Calling(tmp_path, "openai", stub.url).called(environment, cap=Cap(tokens=100))
-    assert (refused.value.type, stub.asked) == ("budget", [])
+            await most(2, cap, *told)
+        assert (refused.value.type, refused.value.facts["for_lost"]) == ("budget", for_lost)
 
 
 @pytest.mark.parametrize("kind", KINDS)
