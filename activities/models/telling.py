@@ -69,7 +69,7 @@ class Telling:
 def lost_before(ask: Ask) -> Sign:
     """Where a try after lost ones begins: with nothing of its own, and what they have used.
 
-    One that was lost before it told anything counts as its prompt: its answer had hardly begun.
+    One that was lost before it told anything counts as its prompt; nobody knows what came back.
     """
     attempt, told = activity.info().attempt, activity.info().heartbeat_details
     last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
@@ -77,7 +77,7 @@ def lost_before(ask: Ask) -> Sign:
     lost, most_lost = used(last), last.most_lost + last.most
     if silent > 0:
         lost = together(lost, Usage(tokens_in=silent * _said(ask)))
-        most_lost += silent * prompt_tokens(ask)
+        most_lost += silent * (prompt_tokens(ask) + ask.max_output)
     return Sign(attempt=attempt, lost=lost, most_lost=most_lost)
 
 
