@@ -182,18 +182,15 @@ class ModelAnswer(Answer):
 class Sign(Answer):
     """What a call tells while it goes on, with its signs of life: what it has used, and the end of what came.
 
-    It is of one `attempt` of the call, and uses at `most` so many tokens; about `soon` more will come until the next
-    sign. `heard` characters came in all. `lost` is
-    what attempts before this one have used, which died with their workers, and `most_lost` what they can have used.
+    It is of one `attempt` of the call; about `soon` more tokens will come until the next sign. `heard` characters came
+    in all. `lost` is what attempts before this one have used, which died with their workers.
     """
 
     attempt: int = 1
     tokens_in: int = 0
     tokens_out: int = 0
     soon: int = 0
-    most: int = 0
     lost: Usage = Usage()
-    most_lost: int = 0
     heard: int = 0
     text: str = ""
 

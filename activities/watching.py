@@ -62,6 +62,15 @@ class _Watched(ActivityInboundInterceptor):
         info = activity.info()
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
+        try:
+            return await self._watched(input, info)
+        except Failing as failing:
+            # Each try before this one was lost: one that says how it ends is never repeated by the server.
+            if info.attempt > 1:
+                failing.facts["lost"] = True
+            raise
+
+    async def _watched(self, input: ExecuteActivityInput, info: activity.Info) -> Any:
         _used.set(used := list[Usage]())
         # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
         told = [partial(_same, each) for each in info.heartbeat_details[:1]]

@@ -33,9 +33,16 @@ class Spent:
     def as_json(self) -> dict[str, Any]:
         return {"calls": self.calls, "tokens": self.tokens, "usd": str(self.usd)}
 
+    def beyond(self, used: Spent) -> Spent:
+        """What of this amount is more than was used; the call itself has been made."""
+        return Spent(0, max(0, self.tokens - used.tokens), max(ZERO, self.usd - used.usd))
+
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Spent:
         return cls(data.get("calls", 0), data.get("tokens", 0), Decimal(data.get("usd", "0")))
+
+
+NOTHING = Spent()
 
 
 class Ledger:
@@ -47,13 +54,15 @@ class Ledger:
         self.usd = None if budget.usd is None else Decimal(budget.usd)
         self.spent = Spent()
         self.reserved = Spent()
+        # What calls may have used besides that died with their workers: nobody heard, so nobody else may have it.
+        self.unheard = Spent()
         self.open_handed = False
         self._seen: dict[str, Spent] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
     def reserve(self, wanted: Spent) -> Spent:
         """Sets an amount aside; raises `Failed` when it is not there."""
-        said = self._overrun(self.spent + self.reserved + wanted, wanted)
+        said = self._overrun(self.spent + self.unheard + self.reserved + wanted, wanted)
         if said and not self.open_handed:
             raise Failed("budget", said)
         self.reserved += wanted
@@ -77,11 +86,11 @@ class Ledger:
         """
         while True:
             least, seen = needs(), self.seen(name)
-            usual = least if self.reserved == Spent() else _usual(least, most, seen)
+            usual = least if self.reserved == NOTHING else _usual(least, most, seen)
             free = self.left()
             dollars = None if free.usd is None else Decimal(free.usd)
-            tokens = _part(usual.tokens, most.tokens, 2 * seen.tokens, free.tokens, self.reserved == Spent())
-            usd = _part(usual.usd, most.usd, 2 * seen.usd, dollars, self.reserved == Spent())
+            tokens = _part(usual.tokens, most.tokens, 2 * seen.tokens, free.tokens, self.reserved == NOTHING)
+            usd = _part(usual.usd, most.usd, 2 * seen.usd, dollars, self.reserved == NOTHING)
             try:
                 return self.reserve(Spent(1, tokens, usd))
             except Failed:
@@ -94,7 +103,7 @@ class Ledger:
             try:
                 return self.lease(shares)
             except Failed:
-                if self.reserved == Spent():
+                if self.reserved == NOTHING:
                     raise
             await self._change()
 
@@ -103,9 +112,10 @@ class Ledger:
         self._waiting.append(change)
         await change
 
-    def settle(self, reserved: Spent, used: Spent) -> None:
+    def settle(self, reserved: Spent, used: Spent, unheard: Spent = NOTHING) -> None:
         self.reserved -= reserved
         self.spent += used
+        self.unheard += unheard
         self._changed()
 
     def _changed(self) -> None:
@@ -127,14 +137,16 @@ class Ledger:
         if self.calls is not None and after.calls > self.calls:
             return f"the budget has {self.calls} calls, and this would be one more"
         if self.tokens is not None and wanted.tokens and after.tokens > self.tokens:
-            return f"{self.spent.tokens:,} of {self.tokens:,} tokens are spent"
+            lost = f", and lost calls may have used {self.unheard.tokens:,} more" if self.unheard.tokens else ""
+            return f"{self.spent.tokens:,} of {self.tokens:,} tokens are spent{lost}"
         if self.usd is not None and wanted.usd and after.usd > self.usd:
-            return f"${self.spent.usd} of ${self.usd} are spent"
+            lost = f", and lost calls may have used ${self.unheard.usd} more" if self.unheard.usd else ""
+            return f"${self.spent.usd} of ${self.usd} are spent{lost}"
         return ""
 
     def check(self, wanted: Spent) -> None:
         """Raises `Failed` for what would not fit, though nothing were set aside."""
-        said = self._overrun(self.spent + wanted, wanted)
+        said = self._overrun(self.spent + self.unheard + wanted, wanted)
         if said and not self.open_handed:
             raise Failed("budget", said)
 
@@ -153,7 +165,7 @@ class Ledger:
 
     def left(self, *, settled: bool = False) -> Budget:
         """What is free now, or what will be if nothing that is set aside gets used."""
-        used = self.spent if settled else self.spent + self.reserved
+        used = self.spent + self.unheard + (NOTHING if settled else self.reserved)
         return Budget(
             calls=None if self.calls is None else max(0, self.calls - used.calls),
             tokens=None if self.tokens is None else max(0, self.tokens - used.tokens),
@@ -169,13 +181,19 @@ class Ledger:
     def as_json(self) -> dict[str, Any]:
         usd = None if self.usd is None else str(self.usd)
         caps = {"calls": self.calls, "tokens": self.tokens, "usd": usd}
-        return {"caps": caps, "spent": self.spent.as_json(), "reserved": self.reserved.as_json()}
+        parts = {"spent": self.spent, "reserved": self.reserved, "unheard": self.unheard}
+        return {"caps": caps, **{name: part.as_json() for name, part in parts.items()}}
+
+    def bill(self) -> dict[str, Any]:
+        """What was spent, and what may have been besides, if there is such a thing."""
+        return self.spent.as_json() | ({"unheard": self.unheard.as_json()} if self.unheard != NOTHING else {})
 
     def load(self, data: dict[str, Any]) -> None:
         caps = data["caps"]
         self.calls, self.tokens = caps["calls"], caps["tokens"]
         self.usd = None if caps["usd"] is None else Decimal(caps["usd"])
         self.spent = Spent.of(data["spent"])
+        self.unheard = Spent.of(data.get("unheard", {}))
 
 
 Amount = TypeVar("Amount", int, Decimal)

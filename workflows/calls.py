@@ -50,6 +50,7 @@ class Calls:
     def __init__(self, run: Interpreter, pinned: Pinned) -> None:
         self._run = run
         self._heartbeat = timedelta(milliseconds=pinned.heartbeat_ms)
+        self.lost_attempts = pinned.lost_attempts
         # Only what no worker has answered is tried again by Temporal; a failed try is the plan's to repeat.
         self._lost = RetryPolicy(
             initial_interval=timedelta(milliseconds=100),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from manifests import plan as plans
-from workflows.budget import Spent
+from workflows.budget import NOTHING, Spent
 from workflows.failures import Failed
 from workflows.sizes import LONGEST_NAME
 from workflows.walk import Walk
@@ -76,16 +76,23 @@ async def _started(
     summary: str,
 ) -> Any:
     lease, budget = await run.ledger.leased(shares)
-    used = Spent()
+    used = unheard = NOTHING
     said = run.options.model_dump(include={"tags", "tenant", "actor", "priority"})
     said |= {"mode": run.run_facts["mode"], "budget": budget.model_dump(exclude_none=True), "is_child": True}
     try:
         answer = await run.calls.child(node, type, id, [given, {**said, **options}], summary=summary)
-        used = Spent.of(answer["spent"])
+        used, unheard = _billed(answer["spent"])
     except Failed as failure:
-        used = Spent.of(failure.usage)
+        used, unheard = _billed(failure.usage)
+        if failure.was_lost:
+            unheard = lease.beyond(used)
         raise
     finally:
-        run.ledger.settle(lease, used)
+        run.ledger.settle(lease, used, unheard)
     run.undoing.inherit(walk, node, answer.get("deeds") or [])
     return run.noted(answer["output"], deep=True)
+
+
+def _billed(bill: dict[str, Any]) -> tuple[Spent, Spent]:
+    """What a child run has spent, and what it may have spent besides."""
+    return Spent.of(bill), Spent.of(bill.get("unheard", {}))

@@ -20,6 +20,7 @@ from temporalio.exceptions import (
 from manifests.failures import CATEGORIES
 
 LONGEST_MESSAGE = 1_000
+LOST_AGAIN_AND_AGAIN = "its worker was lost again and again"
 
 
 class Failed(Exception):
@@ -40,6 +41,16 @@ class Failed(Exception):
         self.call: dict[str, Any] = facts.pop("call", {})
         assert not facts, facts
         super().__init__(f"{category}: {self.message}")
+
+    @property
+    def was_lost(self) -> bool:
+        """A worker died over it, or a run was terminated: nobody knows what that has used."""
+        return bool(self.call.get("lost"))
+
+    @property
+    def was_refused(self) -> bool:
+        """Its worker has counted more than was set aside for it, and has not made the call."""
+        return "tokens_in" in self.call and not self.was_lost and not self.call.get("is_cut")
 
     def at(self, node: str, kind: str) -> Failed:
         """The same failure, of the node that it came out of; one from further inside says so in its message."""
@@ -66,14 +77,18 @@ class Failed(Exception):
 def understood(error: FailureError, queue: str = "") -> Failed:
     """What an activity, on this queue, or a child run failed with."""
     failed = _understood(error, queue)
+    silenced = list(_silenced(error))
     # What a call told that died with its worker, or whose time was up before it could say so.
-    told = next((each.last_heartbeat_details for each in _timeouts(error) if each.last_heartbeat_details), ())
+    told = next((each.last_heartbeat_details for each in silenced if each.last_heartbeat_details), ())
     if told and isinstance(told[0], dict):
-        failed.call = {"sign": told[0]}
+        failed.call["sign"] = told[0]
+    if told or any(each.type is not TimeoutType.SCHEDULE_TO_START for each in silenced):
+        failed.call["lost"] = True
     return failed
 
 
-def _timeouts(error: BaseException | None) -> Iterator[TimeoutError]:
+def _silenced(error: BaseException | None) -> Iterator[TimeoutError]:
+    """The ends of tries that could not say themselves how they ended."""
     while error is not None:
         if isinstance(error, TimeoutError):
             yield error
@@ -88,7 +103,7 @@ def _understood(error: FailureError, queue: str) -> Failed:
         case TimeoutError(type=TimeoutType.START_TO_CLOSE):
             return Failed("timeout", "it took longer than its timeout")
         case TimeoutError(type=TimeoutType.HEARTBEAT):
-            return Failed("unavailable", "its worker was lost again and again")
+            return Failed("unavailable", LOST_AGAIN_AND_AGAIN)
         case TimeoutError(type=TimeoutType.SCHEDULE_TO_START):
             return Failed("unavailable", f"nobody on {queue} was free in time")
         case TimeoutError():
@@ -96,7 +111,7 @@ def _understood(error: FailureError, queue: str) -> Failed:
         case CancelledError():
             return Failed("cancelled", "it was cancelled")
         case TerminatedError():
-            return Failed("cancelled", "it was terminated")
+            return Failed("cancelled", "it was terminated", call={"lost": True})
     return Failed("engine", str(cause or error) or type(error).__name__)
 
 

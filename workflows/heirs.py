@@ -73,5 +73,5 @@ def state_of(run: Interpreter) -> dict[str, Any]:
         "path": main.cursor.path,
         "progress": progress(run),
         "inside": {walk.key: dict(walk.cursor.state) for walk in run.walks if walk is not main},
-        "spent": run.ledger.spent.as_json(),
+        "spent": run.ledger.bill(),
     }

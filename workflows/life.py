@@ -74,19 +74,19 @@ class Life:
             await deeds_given_out(run)
         except Failed as failure:
             await to_the_end(self._ended(run, "failed", failure))
-            raise failure.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
+            raise failure.as_temporal(run.pipeline, run.ledger.bill()) from None
         except asyncio.CancelledError:
             cancelled = Failed("cancelled", "the run was cancelled")
             await to_the_end(self._ended(run, "cancelled", cancelled))
-            if run.options.is_child and run.ledger.spent != Spent():
+            if run.options.is_child and run.ledger.bill() != Spent().as_json():
                 # A cancellation has no details, and the parent must know what was spent.
-                raise cancelled.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
+                raise cancelled.as_temporal(run.pipeline, run.ledger.bill()) from None
             raise
         await to_the_end(self._ended(run, "completed", None))
         if not run.options.is_child:
             return output
         deeds = run.undoing.dump()
-        return {"output": output, "spent": run.ledger.spent.as_json()} | ({"deeds": deeds} if deeds else {})
+        return {"output": output, "spent": run.ledger.bill()} | ({"deeds": deeds} if deeds else {})
 
     async def _worked(self, run: Interpreter) -> Any:
         """The work itself. Where the history gets long, the run goes on as a new one once nothing is under way."""
@@ -142,7 +142,7 @@ class Life:
             if failure is None:
                 run.board.stage = "failed"
                 run.board.attributes_changed()
-                raise second.as_temporal(run.pipeline, run.ledger.spent.as_json()) from None
+                raise second.as_temporal(run.pipeline, run.ledger.bill()) from None
             failure.message += f"; and finally {second.node}: {second.message}"
 
     # --- steering

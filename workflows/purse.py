@@ -9,11 +9,13 @@ from functools import partial
 from activities.contracts import LEAST_OUTPUT, Cap
 from manifests.plan import AgentSpec, Budget, ModelSpec
 from workflows.budget import PENNY, Ledger, Spent
-from workflows.failures import Failed
+from workflows.failures import LOST_AGAIN_AND_AGAIN, Failed
 
 # Tokens for ten characters of a prompt, before a provider has counted any, and tokens of what stands around it.
 DENSE = 4
 AROUND = 24
+# A prompt may turn out longer than thought, and an answer longer than was set aside for it.
+MOST_REFUSED = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,29 @@ class Prospect:
     def spent(self, model: ModelSpec, tokens_out: int) -> Spent:
         usd = (self.tokens_in * Decimal(model.input_price) + tokens_out * Decimal(model.output_price)) / model.per
         return Spent(1, self.tokens_in + tokens_out, usd.quantize(PENNY, ROUND_UP))
+
+
+class Takes:
+    """How often one call has been made: again with more set aside, where that was too little or a lost worker's."""
+
+    def __init__(self, id: str, lost_attempts: int) -> None:
+        self._id = id
+        self._most_lost = lost_attempts
+        self._lost = self._refused = 0
+
+    @property
+    def id(self) -> str:
+        again = self._lost + self._refused
+        return f"{self._id}+{again}" if again else self._id
+
+    def last(self, failure: Failed) -> Failed | None:
+        """What the call has failed with, if it is not made again with the `tokens_in` that its worker has counted."""
+        self._lost, self._refused = self._lost + failure.was_lost, self._refused + (not failure.was_lost)
+        if "tokens_in" not in failure.call or self._refused == MOST_REFUSED:
+            return failure
+        if self._lost == self._most_lost:
+            return Failed("unavailable", LOST_AGAIN_AND_AGAIN)
+        return None
 
 
 class Purse:
@@ -85,9 +110,9 @@ class Purse:
             return None
         return Cap(tokens=aside.tokens if counts_tokens else None, usd=format(aside.usd, "f") if counts_usd else None)
 
-    def settle(self, aside: Spent, used: Spent) -> None:
-        self._run.settle(aside, used)
-        self.own.settle(aside, used)
+    def settle(self, aside: Spent, used: Spent, unheard: Spent) -> None:
+        self._run.settle(aside, used, unheard)
+        self.own.settle(aside, used, unheard)
         self._run.saw(self._agent, used)
 
 

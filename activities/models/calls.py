@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 
 from temporalio import activity
 
@@ -12,7 +13,7 @@ from activities.blobs import Keeper
 from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, Usage
 from activities.failing import Failing
 from activities.memory import Scripted
-from activities.models.clipping import clipped
+from activities.models.clipping import check_unused, clipped, prompt_tokens
 from activities.models.conversing import Conversations, Turn, as_text
 from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
@@ -54,10 +55,12 @@ class ModelActivities:
         earlier = Sign() if is_scripted else lost_before(ask)
         cache = None if agent.cache_ms is None or is_scripted else self._cache
         try:
+            if not is_scripted:
+                check_unused(request.cap, partial(prompt_tokens, ask))
             key = self._key(ask, request, model) if cache else ""
             known = await cache.get(key) if cache else None
             if known is None:
-                ask = replace(ask, max_output=clipped(ask, model, request.cap, earlier.most_lost))
+                ask = replace(ask, max_output=clipped(ask, model, request.cap))
             heard = known or await self._heard(request, ask, agent, model, earlier)
             answer = await asyncio.to_thread(self._conversations.answered, request, agent, turn, heard)
         except Failing as failing:

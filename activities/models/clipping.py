@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
 
-from activities.contracts import LEAST_OUTPUT, Cap
+from temporalio import activity
+
+from activities.contracts import LEAST_OUTPUT, Cap, Usage
 from activities.failing import Failing
 from activities.models.counting import tokens
 from activities.models.protocol import Ask
@@ -23,8 +25,8 @@ def prompt_tokens(ask: Ask) -> int:
     return said + offered + (tokens(_text(dict(ask.schema))) if ask.schema else 0) + AROUND
 
 
-def clipped(ask: Ask, model: ModelSpec, cap: Cap | None, lost: int = 0) -> int:
-    """How long the answer may be, after `lost` tokens that nobody heard; raises `Failing` where that is too little."""
+def clipped(ask: Ask, model: ModelSpec, cap: Cap | None) -> int:
+    """How long the answer may be; raises `Failing` where that is too little."""
     if cap is None:
         return ask.max_output
     tokens_in = prompt_tokens(ask)
@@ -36,21 +38,31 @@ def clipped(ask: Ask, model: ModelSpec, cap: Cap | None, lost: int = 0) -> int:
         most = min(most, int((left / Decimal(model.output_price)).to_integral_value(ROUND_DOWN)))
     elif cap.usd is not None and tokens_in * Decimal(model.input_price) > Decimal(cap.usd) * model.per:
         most = 0
-    least = min(LEAST_OUTPUT, ask.max_output)
-    if most - lost < least:
+    if most < min(LEAST_OUTPUT, ask.max_output):
         said = f"the prompt has about {tokens_in:,} tokens, which leaves too little of the budget for an answer"
-        raise Failing("budget", said, tokens_in=tokens_in, for_lost=most >= least)
-    return most - lost
+        raise Failing("budget", said, tokens_in=tokens_in)
+    return most
+
+
+def check_unused(cap: Cap | None, tokens_in: Callable[[], int], lost: Usage | None = None) -> None:
+    """Raises `Failing` where a lost try may have used what was set aside: the run sets aside anew for the next one."""
+    if cap is not None and activity.info().attempt > 1:
+        said = "its worker was lost, and the call may have used all that was set aside for it"
+        raise Failing("budget", said, usage=lost, tokens_in=tokens_in())
 
 
 def check_texts(texts: Sequence[str], model: ModelSpec, cap: Cap | None) -> None:
     """Raises `Failing` for texts to embed that have more than was set aside for them."""
     if cap is None:
         return
-    tokens_in = sum(map(tokens, texts))
+    tokens_in = text_tokens(texts)
     is_dear = cap.usd is not None and tokens_in * Decimal(model.input_price) > Decimal(cap.usd) * model.per
     if is_dear or (cap.tokens is not None and tokens_in > cap.tokens):
         raise Failing("budget", f"the texts have about {tokens_in:,} tokens, and the budget less", tokens_in=tokens_in)
+
+
+def text_tokens(texts: Sequence[str]) -> int:
+    return sum(map(tokens, texts))
 
 
 def _text(value: object) -> str:

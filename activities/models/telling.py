@@ -8,7 +8,6 @@ from functools import cached_property
 from temporalio import activity
 
 from activities.contracts import Sign, Usage
-from activities.models.clipping import prompt_tokens
 from activities.models.hearing import about
 from activities.models.prices import together, used
 from activities.models.protocol import Ask, Unspoken
@@ -49,8 +48,7 @@ class Telling:
 
     @cached_property
     def _sign(self) -> Sign:
-        most = prompt_tokens(self._ask) + self._ask.max_output
-        return self._before.model_copy(update={"tokens_in": _said(self._ask), "most": most})
+        return self._before.model_copy(update={"tokens_in": _said(self._ask)})
 
     def _now(self) -> Sign:
         """Most servers say a token with each piece; where pieces are longer, tokens are about as many as came."""
@@ -73,12 +71,8 @@ def lost_before(ask: Ask) -> Sign:
     """
     attempt, told = activity.info().attempt, activity.info().heartbeat_details
     last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
-    silent = attempt - 1 - last.attempt
-    lost, most_lost = used(last), last.most_lost + last.most
-    if silent > 0:
-        lost = together(lost, Usage(tokens_in=silent * _said(ask)))
-        most_lost += silent * (prompt_tokens(ask) + ask.max_output)
-    return Sign(attempt=attempt, lost=lost, most_lost=most_lost)
+    silent = max(0, attempt - 1 - last.attempt)
+    return Sign(attempt=attempt, lost=together(used(last), Usage(tokens_in=silent * _said(ask))))
 
 
 def _said(ask: Ask) -> int:

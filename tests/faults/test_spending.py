@@ -17,10 +17,15 @@ from workers.building import world
 from workers.settings import Settings
 
 DEATHS = 50
-CAP = 1_500
+CAP = 4_000
 WANTED = [40] * 12
 # What may be missing, or too much, for each call that was lost.
 WORDS = 4
+
+
+def lossy(client: Client, home: Path, bundles: Path) -> Setup:
+    settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100", "told_ms": "100"}
+    return Setup(client.service_client.config.target_host, home, client.namespace, settings)
 
 
 async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ended], chance: random.Random) -> int:
@@ -35,6 +40,27 @@ async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ende
     return deaths
 
 
+@pytest.mark.parametrize(("cap", "answers"), [(300, 0), (1_000, 1)])
+async def test_what_a_lost_call_may_have_used_is_nobody_elses(
+    cap: int, answers: int, ways: list[Client], nest: Nest, tmp_path: Path
+) -> None:
+    async with Billing(pause=0.02) as billing:
+        own = lossy(ways[0], tmp_path, written(tmp_path / "bundles", billing, f"{{tokens: {cap}}}", 200))
+        billing.go.clear()
+        async with nest.hatched(own, "--roles", "run"):
+            run = await Haul(ways[0], world(Settings(home=tmp_path))).start("talk", {"wanted": [40]})
+            async with nest.hatched(own, "--roles", "models"):
+                await billing.said(20)
+            billing.go.set()
+            async with nest.hatched(own, "--roles", "models"):
+                output = await run.result()
+            state = await run.query("state")
+    assert len(output) == answers == len(billing.receipts) - 1
+    unheard = state["spent"]["unheard"]["tokens"]
+    assert billed(billing) <= state["spent"]["tokens"] + unheard <= cap
+    assert unheard >= 200 - 20
+
+
 @pytest.mark.long
 async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
     ways: list[Client], nest: Nest, tmp_path: Path
@@ -42,8 +68,7 @@ async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
     chance, deaths, runs, passed, told, lost = random.Random(7), 0, 0, 0, 0, 0
     async with Billing(pause=0.02) as billing:
         bundles = written(tmp_path / "bundles", billing, f"{{tokens: {CAP}}}", 200)
-        settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100", "told_ms": "100"}
-        own = Setup(ways[0].service_client.config.target_host, tmp_path, ways[0].namespace, settings)
+        own = lossy(ways[0], tmp_path, bundles)
         haul = Haul(ways[0], world(Settings(home=tmp_path)))
         async with nest.hatched(own, "--roles", "run"):
             while deaths < DEATHS:
@@ -54,7 +79,9 @@ async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
                 assert billed(billing) <= CAP
                 passed += billed(billing)
                 lost += sum(not each.heard for each in billing.receipts)
-                told += spent(await end)["tokens"]
+                said = spent(await end)
+                told += said["tokens"]
+                assert billed(billing) <= said["tokens"] + said.get("unheard", {"tokens": 0})["tokens"]
     print(f"\n{deaths} deaths in {runs} runs, {lost} calls lost: {passed:,} tokens billed, {told:,} told")
     # What a server says after a worker has died, and bills for, nobody hears: some words of each call.
     assert abs(told - passed) <= WORDS * lost

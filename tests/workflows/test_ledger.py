@@ -51,7 +51,7 @@ class Accounts(RuleBasedStateMachine):
     def opened(self, budget: Budget) -> None:
         self.ledger = Ledger(budget)
         self.aside: list[Spent] = []
-        self.spent = Spent()
+        self.spent = self.unheard = Spent()
 
     @rule(wanted=AMOUNTS)
     def reserve(self, wanted: Spent) -> None:
@@ -89,13 +89,15 @@ class Accounts(RuleBasedStateMachine):
         assert Spent(given.calls or 0, given.tokens or 0, Decimal(given.usd or 0)) == lease
 
     @precondition(lambda self: self.aside)
-    @rule(place=st.integers(0, 100), part=st.integers(0, 4))
-    def settle(self, place: int, part: int) -> None:
+    @rule(place=st.integers(0, 100), part=st.integers(0, 4), was_lost=st.booleans())
+    def settle(self, place: int, part: int, was_lost: bool) -> None:
         reserved = self.aside.pop(place % len(self.aside))
         dollars = (reserved.usd * part / 4).quantize(PENNY, ROUND_DOWN)
         used = Spent(reserved.calls * part // 4, reserved.tokens * part // 4, dollars)
-        self.ledger.settle(reserved, used)
+        unheard = reserved.beyond(used) if was_lost else Spent()
+        self.ledger.settle(reserved, used, unheard)
         self.spent += used
+        self.unheard += unheard
 
     @rule(more=AMOUNTS)
     def extend(self, more: Spent) -> None:
@@ -111,17 +113,18 @@ class Accounts(RuleBasedStateMachine):
     @invariant()
     def adds_up(self) -> None:
         assert self.ledger.spent == self.spent
+        assert self.ledger.unheard == self.unheard
         assert self.ledger.reserved == sum(self.aside, Spent())
 
     @invariant()
     def keeps_within_its_caps(self) -> None:
-        ledger, all_of_it = self.ledger, self.ledger.spent + self.ledger.reserved
+        ledger, all_of_it = self.ledger, self.ledger.spent + self.ledger.unheard + self.ledger.reserved
         assert ledger.calls is None or all_of_it.calls <= ledger.calls
         assert ledger.tokens is None or all_of_it.tokens <= ledger.tokens
         assert ledger.usd is None or all_of_it.usd <= ledger.usd
 
     def _fits(self, wanted: Spent) -> bool:
-        ledger, after = self.ledger, self.ledger.spent + self.ledger.reserved + wanted
+        ledger, after = self.ledger, self.ledger.spent + self.ledger.unheard + self.ledger.reserved + wanted
         caps = ((ledger.calls, after.calls), (ledger.tokens, after.tokens), (ledger.usd, after.usd))
         return all(cap is None or amount <= cap for cap, amount in caps)
 
@@ -139,6 +142,17 @@ def test_what_was_spent_beyond_the_budget_leaves_nothing_and_stops_only_what_cos
         ledger.reserve(Spent(1, 1))
     with pytest.raises(Failed, match="nothing is left"):
         ledger.lease(1)
+
+
+def test_what_lost_calls_may_have_used_is_said_with_what_is_spent() -> None:
+    ledger = Ledger(Budget(tokens=10, usd="0.01"))
+    aside = ledger.reserve(Spent(1, 9, Decimal("0.001")))
+    ledger.settle(aside, Spent(1, 2), aside.beyond(Spent(1, 2)))
+    assert ledger.bill() == Spent(1, 2).as_json() | {"unheard": Spent(0, 7, Decimal("0.001")).as_json()}
+    with pytest.raises(Failed, match="2 of 10 tokens are spent, and lost calls may have used 7 more"):
+        ledger.reserve(Spent(1, 2))
+    with pytest.raises(Failed, match=r"\$0 of \$0.01 are spent, and lost calls may have used \$0.001 more"):
+        ledger.reserve(Spent(1, 0, Decimal("0.01")))
 
 
 def test_what_cleans_up_is_never_short_of_budget() -> None:

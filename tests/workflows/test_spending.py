@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -156,9 +155,7 @@ async def halfway(temporal: Client, home: Path, billing: Billing, stack: AsyncEx
     bundles = written(home / "bundles", billing, "{tokens: 100000}", 4_096)
     haul = await stack.enter_async_context(Hauling(temporal, home / "home", bundles=[bundles], **settings))
     run = await haul.start("talk", {"wanted": [200]})
-    async with asyncio.timeout(60):
-        while not billing.receipts or billing.receipts[0].tokens_out < 100:
-            await asyncio.sleep(0.02)
+    await billing.said(100)
     return haul, run
 
 

@@ -13,11 +13,11 @@ from activities.models.prices import priced, used
 from manifests import plan as plans
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec
-from workflows.budget import Spent
+from workflows.budget import NOTHING, Spent
 from workflows.failures import Failed
 from workflows.kinds import tool
 from workflows.knowing import answered, known
-from workflows.purse import Prospect, Purse
+from workflows.purse import Prospect, Purse, Takes
 from workflows.sizes import size_of
 from workflows.together import all_of
 from workflows.walk import Walk
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 # The number of a call that has not been made.
 UNCOUNTED = -1
-# A prompt may turn out longer than thought, and an answer longer than was set aside for it …
-MOST_CALLS = 3
-# … and what was set aside may be what a lost worker has used.
-MOST_WITH_LOST = 10
 # What a model cannot answer for; any other failure of a tool is told to it.
 _NOT_THE_MODELS = ("budget", "cancelled", "engine")
 
@@ -131,19 +127,17 @@ class _Asking:
         request = self._request(model, id, turn)
         prospect = Prospect.of(self._characters(request), self._spec.max_output)
         prospect = replace(prospect, tokens_in=prospect.tokens_in + turn.tokens)
-        refused = 0
-        for again in range(MOST_WITH_LOST):
+        takes = Takes(id, self._run.calls.lost_attempts)
+        while True:
             try:
-                return await self._asked(request, f"{id}+{again}" if again else id, prospect, turn)
+                return await self._asked(request, takes.id, prospect, turn)
             except Failed as failure:
-                tokens_in = failure.call.get("tokens_in")
-                refused += not failure.call.get("for_lost", False)
-                if tokens_in is None or refused == MOST_CALLS or again + 1 == MOST_WITH_LOST:
-                    if "transcript" not in failure.call:
+                told = failure.call
+                if (last := takes.last(failure)) is not None:
+                    if "transcript" not in told:
                         self._run.mail_back(self._agent, request.messages)
-                    raise
-                prospect = replace(prospect, tokens_in=tokens_in, was_cut=bool(failure.call.get("is_cut")))
-        raise AssertionError("a call is made once")
+                    raise last from None
+                prospect = replace(prospect, tokens_in=told["tokens_in"], was_cut=bool(told.get("is_cut")))
 
     def _request(self, model: str, id: str, turn: _Turn) -> ModelCall:
         calls = self._run.calls
@@ -180,7 +174,7 @@ class _Asking:
             aside, request.cap = await self._purse.opened(spec, prospect)
         if request.number == UNCOUNTED:
             request.number = run.calls.number(self._agent)
-        spent = Spent(calls=1)
+        spent, unheard = Spent(calls=1), NOTHING
         try:
             answer = await run.calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
@@ -190,11 +184,11 @@ class _Asking:
             spent = _spent(answer.usage)
         except Failed as failure:
             # A call that was refused for want of room has not been made.
-            is_made = "tokens_in" not in failure.call or failure.call.get("is_cut", False)
-            spent = replace(_spent(_usage(failure, spec)), calls=int(is_made))
+            spent = replace(_spent(_usage(failure, spec)), calls=int(not failure.was_refused))
+            unheard = aside.beyond(spent) if failure.was_lost else NOTHING
             raise
         finally:
-            self._purse.settle(aside, spent)
+            self._purse.settle(aside, spent, unheard)
         return answer
 
     def _summary(self, model: str, turn: int) -> str:

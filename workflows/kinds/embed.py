@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from activities.contracts import Cap, Embed, Usage, Vectors
 from manifests import plan as plans
-from workflows.budget import Ledger, Spent
+from workflows.budget import NOTHING, Ledger, Spent
 from workflows.failures import Failed
-from workflows.purse import DENSE, Prospect
+from workflows.purse import DENSE, Prospect, Takes
 from workflows.sizes import size_of
 from workflows.walk import Walk
 
@@ -25,14 +25,16 @@ async def called(
     about = calls.call(walk, node, calls.number(name), key=key or f"{calls.key(walk, node)}/{tag}")
     request = Embed(**about, tool=name, model=chosen, texts=arguments.get("texts"))
     counted = run.plan.ir_version >= 2
-    try:
-        found = await _asked(run, walk, node, request, tag, size_of(request.texts) // DENSE if counted else None)
-    except Failed as failure:
-        tokens_in = failure.call.get("tokens_in")
-        if tokens_in is None:
-            raise
-        found = await _asked(run, walk, node, request, f"{tag}+1", tokens_in)
-    return run.noted(found.output)
+    tokens_in = size_of(request.texts) // DENSE if counted else None
+    takes = Takes(tag, calls.lost_attempts)
+    while True:
+        try:
+            found = await _asked(run, walk, node, request, takes.id, tokens_in)
+            return run.noted(found.output)
+        except Failed as failure:
+            if (last := takes.last(failure)) is not None:
+                raise last from None
+            tokens_in = failure.call["tokens_in"]
 
 
 async def _asked(
@@ -46,7 +48,7 @@ async def _asked(
     else:
         reserved = await run.ledger.reserved_for(Prospect(tokens_in, 0, 0).spent(model, 0))
         request.cap = _cap(run.ledger, reserved)
-    used = Spent(calls=1)
+    used, unheard = Spent(calls=1), NOTHING
     queue = node.queue if isinstance(node, plans.Tool) and node.queue else f"haulage.models.{model.pool}"
     try:
         found = await run.calls.activity(
@@ -55,11 +57,11 @@ async def _asked(
         )  # fmt: skip
         used = _spent(found.usage)
     except Failed as failure:
-        # What was refused for its length was not sent.
-        used = Spent() if "tokens_in" in failure.call else _spent(Usage.model_validate(failure.usage))
+        used = NOTHING if failure.was_refused else _spent(Usage.model_validate(failure.usage))
+        unheard = reserved.beyond(used) if failure.was_lost else NOTHING
         raise
     finally:
-        run.ledger.settle(reserved, used)
+        run.ledger.settle(reserved, used, unheard)
     return found
 
 

@@ -36,6 +36,12 @@ class Billing(Serving):
         self.at_once = self.most_at_once = 0
         self._pause = pause
 
+    async def said(self, words: int) -> None:
+        """Waits until the first answer has so many words."""
+        async with asyncio.timeout(60):
+            while not self.receipts or self.receipts[0].tokens_out < words:
+                await asyncio.sleep(0.02)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         asked = (await request_of(reader)).body
         self.at_once += 1

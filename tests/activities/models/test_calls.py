@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -147,23 +146,15 @@ async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_p
     assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
 
 
-async def test_what_is_lost_is_taken_from_what_was_set_aside(tmp_path: Path) -> None:
-    environment, folders = ActivityEnvironment(), count()
-
-    async def most(attempt: int, cap: int, *told: Sign) -> int:
-        environment.info = replace(environment.info, attempt=attempt, heartbeat_details=told)
-        async with Stub(Reply(said=BOAT)) as stub:
-            calling = Calling(tmp_path / str(next(folders)), "openai_compatible", stub.url)
-            await calling.called(environment, cap=Cap(tokens=cap), max_output=600)
-            found: int = stub.asked[0].body["max_tokens"]
-            return found
-
-    prompt = 700 - await most(1, 700)
-    assert await most(2, 700, Sign(most=40)) == 700 - prompt - 40
-    for cap, told, for_lost in ((700, [Sign(most=500)], True), (700, [], True), (prompt, [], False)):
-        with pytest.raises(Failing) as refused:
-            await most(2, cap, *told)
-        assert (refused.value.type, refused.value.facts["for_lost"]) == ("budget", for_lost)
+async def test_what_was_set_aside_for_a_lost_call_is_not_used_again(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=2)
+    async with Stub(Reply(said=BOAT)) as stub:
+        calling = Calling(tmp_path, "openai_compatible", stub.url)
+        with pytest.raises(Failing, match="its worker was lost") as refused:
+            await calling.called(environment, cap=Cap(tokens=100_000))
+    assert (refused.value.type, stub.asked) == ("budget", [])
+    assert refused.value.facts["tokens_in"] > refused.value.facts["usage"]["tokens_in"] > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
