@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import IO, Any
 
 PREFERRED = {"grpc": 7233, "ui": 8233}
-# Measured: the stock server polls its task queues twenty times a second, fires timers up to a second late, and waits
-# for the disk at every commit. NORMAL survives a kill -9 of the server; a power cut may lose the last commits.
+# Measured: the stock server polls its task queues twenty times a second, fires timers up to a second late, ends a
+# workflow task for which a hundred events wait, so that the next one reads the whole history again, and waits for the
+# disk at every commit. NORMAL survives a kill -9 of the server; a power cut may lose the last commits.
 TUNING = (
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
     *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=200"),
+    *("--dynamic-config-value", "history.maximumBufferedEventsBatch=10000"),
     # Tenants get even shares and priorities are kept within one partition of a queue, and one is enough here.
     *("--dynamic-config-value", "matching.enableFairness=true"),
     *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),

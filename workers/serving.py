@@ -35,10 +35,21 @@ async def serve(client: Client, roles: tuple[Role, ...], shared: World, *, stop:
             await stack.enter_async_context(measuring(client, shared.settings, pool))
             workers = await build_workers(client, roles, shared, pool)
             health.ready = True
-            await _run(workers, over, health, pool)
+            with frozen():
+                await _run(workers, over, health, pool)
     # The SDK aborts the process when the interpreter ends before its objects do.
     del workers
     gc.collect()
+
+
+@contextmanager
+def frozen() -> Iterator[None]:
+    """Nobody looks for garbage in what is there already: that would stop all work for a tenth of a second at a time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 async def _run(workers: list[Worker], over: asyncio.Event, health: Health, pool: Pool | None) -> None:
