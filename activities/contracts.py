@@ -66,6 +66,8 @@ class Pinned(Answer):
     heartbeat_ms: int
     lost_attempts: int
     search_attributes: bool
+    # Whether the run makes lost calls again by itself where a budget counts them; the server did so for older ones.
+    repeats_lost: bool = False
 
 
 class Keep(Message):

@@ -123,6 +123,7 @@ class PlanActivities:
         self._facts: dict[str, Any] = {
             "heartbeat_ms": heartbeat_ms,
             "lost_attempts": lost_attempts,
+            "repeats_lost": True,
             "search_attributes": search_attributes,
         }
 

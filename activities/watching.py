@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.contracts import Usage
 from activities.failing import Failing
 
+BENIGN = ApplicationErrorCategory.BENIGN
 # The server waits this much longer than the activity itself, which can say better what it was doing.
 GRACE = timedelta(seconds=5)
 # On a worker of somebody's own there are activities that are none of our business.
@@ -62,15 +63,6 @@ class _Watched(ActivityInboundInterceptor):
         info = activity.info()
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
-        try:
-            return await self._watched(input, info)
-        except Failing as failing:
-            # Each try before this one was lost: one that says how it ends is never repeated by the server.
-            if info.attempt > 1:
-                failing.facts["lost"] = True
-            raise
-
-    async def _watched(self, input: ExecuteActivityInput, info: activity.Info) -> Any:
         _used.set(used := list[Usage]())
         # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
         told = [partial(_same, each) for each in info.heartbeat_details[:1]]
@@ -86,6 +78,11 @@ class _Watched(ActivityInboundInterceptor):
             details = activity.cancellation_details()
             if used and details is not None and details.cancel_requested:
                 raise Failing("cancelled", "it was cancelled", usage=used[-1]) from None
+            if used:
+                # Its worker ends, or somebody pauses it: it is given out again.
+                facts = {"usage": used[-1].model_dump()}
+                said = "it was broken off by its worker"
+                raise ApplicationError(said, facts, type="unavailable", category=BENIGN) from None
             raise
         except (ApplicationError, CancelledError):
             raise

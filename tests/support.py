@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -102,3 +103,13 @@ class Hauling:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+
+async def made_again(run: WorkflowHandle[Any, Any]) -> None:
+    """Waits until a call of the run is made again."""
+    async with asyncio.timeout(60):
+        while True:
+            scheduled = [each.activity_task_scheduled_event_attributes for each in (await run.fetch_history()).events]
+            if any(each.activity_id.endswith("+1") for each in scheduled):
+                return
+            await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -27,6 +28,7 @@ from activities.models import servers
 from activities.models.endpoints import is_address
 from activities.models.secrets import Secrets
 from activities.models.servers import Seen
+from activities.models.telling import handed_back
 from workers.settings import Settings
 
 # Seconds between two looks at the server.
@@ -155,6 +157,7 @@ class _Gate(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         if self._pool.trouble:
             said = f"the pool {self._pool.name} handed it back: {self._pool.address}: {self._pool.trouble}"
+            activity.heartbeat(handed_back())
             raise ApplicationError(said, type="unavailable", category=ApplicationErrorCategory.BENIGN)
         return await super().execute_activity(input)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, TypeVar
 
+from manifests.lowering.specs import money
 from manifests.plan import Budget
 from workflows.failures import Failed
 
@@ -140,7 +141,7 @@ class Ledger:
             lost = f", and lost calls may have used {self.unheard.tokens:,} more" if self.unheard.tokens else ""
             return f"{self.spent.tokens:,} of {self.tokens:,} tokens are spent{lost}"
         if self.usd is not None and wanted.usd and after.usd > self.usd:
-            lost = f", and lost calls may have used ${self.unheard.usd} more" if self.unheard.usd else ""
+            lost = f", and lost calls may have used ${money(self.unheard.usd)} more" if self.unheard.usd else ""
             return f"${self.spent.usd} of ${self.usd} are spent{lost}"
         return ""
 
@@ -186,7 +187,8 @@ class Ledger:
 
     def bill(self) -> dict[str, Any]:
         """What was spent, and what may have been besides, if there is such a thing."""
-        return self.spent.as_json() | ({"unheard": self.unheard.as_json()} if self.unheard != NOTHING else {})
+        unheard = replace(self.unheard, usd=Decimal(money(self.unheard.usd)))
+        return self.spent.as_json() | ({"unheard": unheard.as_json()} if unheard != NOTHING else {})
 
     def load(self, data: dict[str, Any]) -> None:
         caps = data["caps"]

@@ -16,7 +16,7 @@ from temporalio.workflow import ActivityCancellationType
 from activities.contracts import Pinned
 from manifests import plan as plans
 from workflows.ending import Afterwards
-from workflows.failures import Failed, understood
+from workflows.failures import Failed, is_unfinished, understood
 from workflows.sizes import Room, checked, size_of, summarized
 from workflows.walk import Walk
 
@@ -30,6 +30,10 @@ T = TypeVar("T")
 GRACE = timedelta(seconds=5)
 # Local activities compute in one process, side by side or not; what several give travels in one message.
 LOCAL_AT_ONCE = 4
+# Before a call is given out again that was not finished, the first time and at most.
+FIRST_PAUSE = timedelta(milliseconds=100)
+LONGEST_PAUSE = timedelta(seconds=10)
+ONCE = RetryPolicy(maximum_attempts=1)
 
 
 def go_on() -> None:
@@ -50,11 +54,12 @@ class Calls:
     def __init__(self, run: Interpreter, pinned: Pinned) -> None:
         self._run = run
         self._heartbeat = timedelta(milliseconds=pinned.heartbeat_ms)
+        self.repeats_lost = pinned.repeats_lost
         self.lost_attempts = pinned.lost_attempts
         # Only what no worker has answered is tried again by Temporal; a failed try is the plan's to repeat.
         self._lost = RetryPolicy(
-            initial_interval=timedelta(milliseconds=100),
-            maximum_interval=timedelta(seconds=10),
+            initial_interval=FIRST_PAUSE,
+            maximum_interval=LONGEST_PAUSE,
             maximum_attempts=pinned.lost_attempts,
             non_retryable_error_types=["TemporalTimeout:StartToClose"],
         )
@@ -96,8 +101,12 @@ class Calls:
         id: str,
         summary: str,
         wait_ms: int | None = None,
+        once: bool = False,
     ) -> M:
-        """One try on a queue, where it waits for so long to be taken; raises `Failed`."""
+        """One try on a queue, where it waits for so long to be taken; raises `Failed`.
+
+        One that is given out `once` fails where others would be given out again.
+        """
         await self.room.needed(checked(f"what {name} is called with", request))
         async with self._slots:
             go_on()
@@ -112,15 +121,22 @@ class Calls:
                         schedule_to_start_timeout=None if wait_ms is None else timedelta(milliseconds=wait_ms),
                         start_to_close_timeout=time + GRACE,
                         heartbeat_timeout=self._heartbeat,
-                        retry_policy=self._lost,
+                        retry_policy=ONCE if once else self._lost,
                         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                         activity_id=id,
                         summary=summarized(summary),
                         priority=self._priority(node),
                     )
                 except ActivityError as error:
-                    raise understood(error, queue or "") from error
+                    failed = understood(error, queue or "")
+                    failed.unfinished = once and is_unfinished(error)
+                    raise failed from error
         return result
+
+    async def pause(self, number: int, summary: str) -> None:
+        """Before a call is made again that was not finished; longer every time, as the server would have it."""
+        with self.at_work():
+            await workflow.sleep(min(FIRST_PAUSE * 2 ** (number - 1), LONGEST_PAUSE), summary=summarized(summary))
 
     async def local(
         self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str

@@ -84,8 +84,8 @@ async def _started(
         used, unheard = _billed(answer["spent"])
     except Failed as failure:
         used, unheard = _billed(failure.usage)
-        if failure.was_lost:
-            unheard = lease.beyond(used)
+        if failure.lost and run.calls.repeats_lost:
+            unheard = lease
         raise
     finally:
         run.ledger.settle(lease, used, unheard)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from manifests import plan as plans
+from manifests.lowering.specs import money
+from workflows.budget import NOTHING, Ledger
 from workflows.gates import Gate
 from workflows.walk import Walk
 
@@ -55,11 +57,15 @@ def _head(run: Interpreter) -> str:
     mode = "" if run.run_facts["mode"] == "normal" else f" · {run.run_facts['mode']}"
     pipeline = f" · pipeline {run.pipeline}" if run.pipeline else ""
     calls = f"{spent.calls}{f' of {caps.calls}' if caps.calls is not None else ''} calls"
-    lost = f" (and up to {run.ledger.unheard.tokens:,} of lost calls)" if run.ledger.unheard.tokens else ""
-    tokens = f"{spent.tokens:,}{f' of {caps.tokens:,}' if caps.tokens is not None else ''} tokens{lost}"
+    tokens = f"{spent.tokens:,}{f' of {caps.tokens:,}' if caps.tokens is not None else ''} tokens"
     usd = f"{spent.usd}{f' of {caps.usd}' if caps.usd is not None else ''} USD"
     name = f"**{run.plan.name}** {_plain(run.plan.version)} · **{run.board.stage_now()}**{mode}{pipeline}"
-    return f"{name} · {calls} · {tokens} · {usd} · plan `{run.sha256[:12]}`"
+    return f"{name} · {calls} · {tokens} · {usd}{_unheard(run.ledger)} · plan `{run.sha256[:12]}`"
+
+
+def _unheard(ledger: Ledger) -> str:
+    lost = ledger.unheard
+    return f" (and up to {lost.tokens:,} tokens, {money(lost.usd)} USD of lost calls)" if lost != NOTHING else ""
 
 
 def _gates(run: Interpreter) -> Iterator[str]:

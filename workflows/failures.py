@@ -20,13 +20,13 @@ from temporalio.exceptions import (
 from manifests.failures import CATEGORIES
 
 LONGEST_MESSAGE = 1_000
-LOST_AGAIN_AND_AGAIN = "its worker was lost again and again"
 
 
 class Failed(Exception):
     """A node that failed; `at` is set once it is known which one.
 
-    `call` is what a call of a model tells besides, for the next one.
+    `call` is what a call of a model tells besides, for the next one. Of what was `lost`, nobody knows what it has used.
+    An `unfinished` call has not come to its end: it was lost or handed back, and may be made again.
     """
 
     def __init__(self, category: str, message: str, **facts: Any) -> None:
@@ -39,18 +39,16 @@ class Failed(Exception):
         self.retry_after: timedelta | None = facts.pop("retry_after", None)
         self.usage: dict[str, Any] = facts.pop("usage", {})
         self.call: dict[str, Any] = facts.pop("call", {})
+        self.lost: bool = facts.pop("lost", False)
+        self.unfinished = False
         assert not facts, facts
         super().__init__(f"{category}: {self.message}")
 
     @property
-    def was_lost(self) -> bool:
-        """A worker died over it, or a run was terminated: nobody knows what that has used."""
-        return bool(self.call.get("lost"))
-
-    @property
-    def was_refused(self) -> bool:
-        """Its worker has counted more than was set aside for it, and has not made the call."""
-        return "tokens_in" in self.call and not self.was_lost and not self.call.get("is_cut")
+    def was_made(self) -> bool:
+        """Not where the worker has counted more than was set aside, or where the call has not come to its end."""
+        was_refused = "tokens_in" in self.call and not self.call.get("is_cut")
+        return not (was_refused or self.unfinished)
 
     def at(self, node: str, kind: str) -> Failed:
         """The same failure, of the node that it came out of; one from further inside says so in its message."""
@@ -82,9 +80,18 @@ def understood(error: FailureError, queue: str = "") -> Failed:
     told = next((each.last_heartbeat_details for each in silenced if each.last_heartbeat_details), ())
     if told and isinstance(told[0], dict):
         failed.call["sign"] = told[0]
-    if told or any(each.type is not TimeoutType.SCHEDULE_TO_START for each in silenced):
-        failed.call["lost"] = True
+    failed.lost |= bool(told) or any(each.type is not TimeoutType.SCHEDULE_TO_START for each in silenced)
     return failed
+
+
+def is_unfinished(error: ActivityError) -> bool:
+    """Its worker was lost, or gave it back: what our activities fail with themselves is final."""
+    match error.cause:
+        case TimeoutError(type=TimeoutType.HEARTBEAT):
+            return True
+        case ApplicationError(non_retryable=is_final):
+            return not is_final
+    return False
 
 
 def _silenced(error: BaseException | None) -> Iterator[TimeoutError]:
@@ -103,7 +110,7 @@ def _understood(error: FailureError, queue: str) -> Failed:
         case TimeoutError(type=TimeoutType.START_TO_CLOSE):
             return Failed("timeout", "it took longer than its timeout")
         case TimeoutError(type=TimeoutType.HEARTBEAT):
-            return Failed("unavailable", LOST_AGAIN_AND_AGAIN)
+            return Failed("unavailable", "its worker was lost again and again")
         case TimeoutError(type=TimeoutType.SCHEDULE_TO_START):
             return Failed("unavailable", f"nobody on {queue} was free in time")
         case TimeoutError():
@@ -111,7 +118,7 @@ def _understood(error: FailureError, queue: str) -> Failed:
         case CancelledError():
             return Failed("cancelled", "it was cancelled")
         case TerminatedError():
-            return Failed("cancelled", "it was terminated", call={"lost": True})
+            return Failed("cancelled", "it was terminated", lost=True)
     return Failed("engine", str(cause or error) or type(error).__name__)
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from functools import partial
+from typing import TYPE_CHECKING
 
 from activities.contracts import LEAST_OUTPUT, Cap
 from manifests.plan import AgentSpec, Budget, ModelSpec
 from workflows.budget import PENNY, Ledger, Spent
-from workflows.failures import LOST_AGAIN_AND_AGAIN, Failed
+from workflows.failures import Failed
+
+if TYPE_CHECKING:
+    from workflows.calls import Calls
 
 # Tokens for ten characters of a prompt, before a provider has counted any, and tokens of what stands around it.
 DENSE = 4
@@ -37,26 +41,30 @@ class Prospect:
 
 
 class Takes:
-    """How often one call has been made: again with more set aside, where that was too little or a lost worker's."""
+    """How often one call is made: again where too little was set aside, or where it was lost or handed back."""
 
-    def __init__(self, id: str, lost_attempts: int) -> None:
+    def __init__(self, id: str, calls: Calls) -> None:
         self._id = id
-        self._most_lost = lost_attempts
-        self._lost = self._refused = 0
+        self._calls = calls
+        self._unfinished = self._refused = 0
 
     @property
     def id(self) -> str:
-        again = self._lost + self._refused
+        again = self._unfinished + self._refused
         return f"{self._id}+{again}" if again else self._id
 
-    def last(self, failure: Failed) -> Failed | None:
-        """What the call has failed with, if it is not made again with the `tokens_in` that its worker has counted."""
-        self._lost, self._refused = self._lost + failure.was_lost, self._refused + (not failure.was_lost)
+    async def again(self, failure: Failed) -> int | None:
+        """Once it may be made again, the tokens that go in, if its worker has counted them; raises the failure."""
+        if failure.unfinished:
+            self._unfinished += 1
+            if self._unfinished == self._calls.lost_attempts:
+                raise failure
+            await self._calls.pause(self._unfinished, f"{self.id} after {failure.category}")
+            return None
+        self._refused += 1
         if "tokens_in" not in failure.call or self._refused == MOST_REFUSED:
-            return failure
-        if self._lost == self._most_lost:
-            return Failed("unavailable", LOST_AGAIN_AND_AGAIN)
-        return None
+            raise failure
+        return int(failure.call["tokens_in"])
 
 
 class Purse:

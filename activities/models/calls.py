@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from functools import partial
 
 from temporalio import activity
 
@@ -13,7 +12,7 @@ from activities.blobs import Keeper
 from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, Usage
 from activities.failing import Failing
 from activities.memory import Scripted
-from activities.models.clipping import check_unused, clipped, prompt_tokens
+from activities.models.clipping import clipped
 from activities.models.conversing import Conversations, Turn, as_text
 from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
@@ -55,8 +54,6 @@ class ModelActivities:
         earlier = Sign() if is_scripted else lost_before(ask)
         cache = None if agent.cache_ms is None or is_scripted else self._cache
         try:
-            if not is_scripted:
-                check_unused(request.cap, partial(prompt_tokens, ask))
             key = self._key(ask, request, model) if cache else ""
             known = await cache.get(key) if cache else None
             if known is None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 
-from temporalio import activity
-
-from activities.contracts import LEAST_OUTPUT, Cap, Usage
+from activities.contracts import LEAST_OUTPUT, Cap
 from activities.failing import Failing
 from activities.models.counting import tokens
 from activities.models.protocol import Ask
@@ -44,25 +42,14 @@ def clipped(ask: Ask, model: ModelSpec, cap: Cap | None) -> int:
     return most
 
 
-def check_unused(cap: Cap | None, tokens_in: Callable[[], int], lost: Usage | None = None) -> None:
-    """Raises `Failing` where a lost try may have used what was set aside: the run sets aside anew for the next one."""
-    if cap is not None and activity.info().attempt > 1:
-        said = "its worker was lost, and the call may have used all that was set aside for it"
-        raise Failing("budget", said, usage=lost, tokens_in=tokens_in())
-
-
 def check_texts(texts: Sequence[str], model: ModelSpec, cap: Cap | None) -> None:
     """Raises `Failing` for texts to embed that have more than was set aside for them."""
     if cap is None:
         return
-    tokens_in = text_tokens(texts)
+    tokens_in = sum(map(tokens, texts))
     is_dear = cap.usd is not None and tokens_in * Decimal(model.input_price) > Decimal(cap.usd) * model.per
     if is_dear or (cap.tokens is not None and tokens_in > cap.tokens):
         raise Failing("budget", f"the texts have about {tokens_in:,} tokens, and the budget less", tokens_in=tokens_in)
-
-
-def text_tokens(texts: Sequence[str]) -> int:
-    return sum(map(tokens, texts))
 
 
 def _text(value: object) -> str:

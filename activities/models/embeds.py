@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from functools import partial
 from typing import Any
 
 from temporalio import activity
@@ -12,14 +11,15 @@ from temporalio import activity
 from activities.blobs import Keeper
 from activities.contracts import Embed, Usage, Vectors
 from activities.failing import Failing
-from activities.models.clipping import check_texts, check_unused, text_tokens
+from activities.models.clipping import check_texts
 from activities.models.embedding import Embedded
 from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
 from activities.models.metrics import Measured
-from activities.models.prices import priced, together
+from activities.models.prices import priced
 from activities.plans import Plans
 from activities.script import Script
+from activities.watching import broken_off
 from manifests.builtins import TOOLS
 from manifests.plan import ModelSpec
 from manifests.values import misfit
@@ -48,18 +48,18 @@ class EmbedActivities:
         return Vectors(output=await asyncio.to_thread(self._keeper.taken_in, output, request.keep), usage=usage)
 
     async def _embedded(self, request: Embed, model: ModelSpec, texts: list[str]) -> Embedded:
-        lost = Usage(tokens_in=(activity.info().attempt - 1) * about(sum(map(len, texts))))
-        check_unused(request.cap, partial(text_tokens, texts), priced(model, lost))
         provider = await self._endpoints.reached(request.model, model)
         measured = Measured(model, provider.breaker)
+        broken_off(priced(model, Usage(tokens_in=about(sum(map(len, texts))))))
         try:
             found = await provider.embed(model.model, texts, self._endpoints.place(model))
         except Failing as failing:
             measured.ended(failing.type or "engine", failing.usage)
-            usage, after = priced(model, together(lost, failing.usage or Usage())), failing.retry_after_ms
+            usage = failing.usage and priced(model, failing.usage)
+            after = failing.retry_after_ms
             raise Failing(failing.type or "engine", failing.message, retry_after_ms=after, usage=usage) from None
         measured.ended("ok", found.usage)
-        return Embedded(found.vectors, priced(model, together(lost, found.usage)))
+        return Embedded(found.vectors, priced(model, found.usage))
 
 
 def _made_up(text: str) -> list[Any]:

@@ -75,5 +75,12 @@ def lost_before(ask: Ask) -> Sign:
     return Sign(attempt=attempt, lost=together(used(last), Usage(tokens_in=silent * _said(ask))))
 
 
+def handed_back() -> Sign:
+    """What a try leaves behind that has not begun: it has used nothing, and those before it what they have used."""
+    info = activity.info()
+    last = Sign.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else Sign()
+    return Sign(attempt=info.attempt, lost=used(last))
+
+
 def _said(ask: Ask) -> int:
     return about(sum(len(each.text) for each in ask.messages))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.cli.servers import found as server_found
 from gateway.cli.tables import table
 from gateway.cli.telling import failure_told, value_told
 from gateway.cli.terminal import Painter, visible
+from manifests.lowering.specs import money
 from manifests.plan import Plan
 from workers.building import World, world
 from workers.settings import Settings
@@ -110,6 +112,7 @@ class Sheet:
             ("started", facts["started"][:19].replace("T", " ")),
             ("ended", (facts["ended"] or "")[:19].replace("T", " ")),
             ("spent", spent(budget.get("spent"))),
+            ("unheard", _unheard(budget.get("unheard"))),
             ("budget", _caps(budget.get("caps"))),
             ("events", str(facts["events"])),
             ("UI", facts["ui"]),
@@ -140,6 +143,13 @@ def _by(decision: dict[str, Any]) -> str:
     who = f"by {decision['actor']}" if decision["actor"] else ""
     why = f": {decision['reason']}" if decision["reason"] else ""
     return f"  ({who}{why})" if who or why else ""
+
+
+def _unheard(lost: dict[str, Any] | None) -> str:
+    """What lost calls may have used besides; no other call of the run gets it."""
+    if not lost or not (lost["tokens"] or Decimal(lost["usd"])):
+        return ""
+    return f"up to {lost['tokens']:,} tokens · ${money(Decimal(lost['usd']))} of lost calls"
 
 
 def _caps(caps: dict[str, Any] | None) -> str:

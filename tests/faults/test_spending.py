@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
 from tests.activities.models.billing import Billing
 from tests.faults.processes import Nest, Setup
-from tests.support import Ended, Haul
-from tests.workflows.test_spending import billed, spent, written
+from tests.support import Ended, Haul, made_again
+from tests.workflows.test_spending import billed, bundled, spent, written
 from workers.building import world
 from workers.settings import Settings
 
+BOSS = """
+apiVersion: haulage/v1
+name: boss
+budget: {tokens: 1000}
+nodes: {talk: {workflow: talk}}
+"""
+TALK = """
+apiVersion: haulage/v1
+name: talk
+nodes: {say: {agent: talker, with: {n: "40"}}}
+"""
 DEATHS = 50
 CAP = 4_000
 WANTED = [40] * 12
@@ -26,6 +38,11 @@ WORDS = 4
 def lossy(client: Client, home: Path, bundles: Path) -> Setup:
     settings = {"bundles": str(bundles), "heartbeat_ms": "1000", "lost_attempts": "100", "told_ms": "100"}
     return Setup(client.service_client.config.target_host, home, client.namespace, settings)
+
+
+def at_most(bill: dict[str, Any]) -> int:
+    """What was spent, and what lost calls may have used besides."""
+    return int(bill["tokens"] + bill.get("unheard", {"tokens": 0})["tokens"])
 
 
 async def dying(nest: Nest, own: Setup, billing: Billing, end: asyncio.Task[Ended], chance: random.Random) -> int:
@@ -56,9 +73,31 @@ async def test_what_a_lost_call_may_have_used_is_nobody_elses(
                 output = await run.result()
             state = await run.query("state")
     assert len(output) == answers == len(billing.receipts) - 1
-    unheard = state["spent"]["unheard"]["tokens"]
-    assert billed(billing) <= state["spent"]["tokens"] + unheard <= cap
-    assert unheard >= 200 - 20
+    assert state["spent"]["calls"] == answers
+    assert billed(billing) <= at_most(state["spent"]) <= cap
+    assert state["spent"]["unheard"]["tokens"] >= 200 - 20
+
+
+async def test_a_lost_call_of_a_child_is_on_the_bill_when_all_is_cancelled(
+    ways: list[Client], nest: Nest, tmp_path: Path
+) -> None:
+    async with Billing(pause=0.02) as billing:
+        bundles = bundled(tmp_path / "bundles", TALK, f"{billing.url}/v1", 200)
+        (bundles / "boss").mkdir()
+        (bundles / "boss/workflow.yaml").write_text(BOSS)
+        own = lossy(ways[0], tmp_path, bundles)
+        billing.go.clear()
+        async with nest.hatched(own, "--roles", "run"):
+            run = await Haul(ways[0], world(Settings(home=tmp_path))).start("boss")
+            async with nest.hatched(own, "--roles", "models"):
+                await billing.said(20)
+            child = ways[0].get_workflow_handle(f"{run.id}/talk")
+            await made_again(child)
+            await run.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await run.result()
+            bill = (await run.query("state"))["spent"]
+    assert 20 <= billed(billing) <= at_most(bill)
 
 
 @pytest.mark.long
@@ -81,7 +120,7 @@ async def test_what_dead_workers_have_used_is_counted_and_never_passes_the_cap(
                 lost += sum(not each.heard for each in billing.receipts)
                 said = spent(await end)
                 told += said["tokens"]
-                assert billed(billing) <= said["tokens"] + said.get("unheard", {"tokens": 0})["tokens"]
+                assert billed(billing) <= at_most(said)
     print(f"\n{deaths} deaths in {runs} runs, {lost} calls lost: {passed:,} tokens billed, {told:,} told")
     # What a server says after a worker has died, and bills for, nobody hears: some words of each call.
     assert abs(told - passed) <= WORDS * lost

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
+from activities.contracts import Sign, Usage
 from activities.models import servers
 from tests.activities.models.stub import PATIENCE, Reply, Said, Stub, page
-from tests.support import Haul, Hauling
+from tests.support import Haul, Hauling, made_again
 from workers.building import world
 from workers.pools import EVERY_S, Pool, pool_of
 from workers.serving import serve
@@ -133,9 +136,30 @@ async def test_a_call_that_an_unwell_server_would_get_is_handed_back() -> None:
     async with pool:
         await until(lambda: "cannot be reached" in pool.trouble)
     given: Any = None
+    environment, told = ActivityEnvironment(), list[Any]()
+    environment.info = replace(environment.info, attempt=3, heartbeat_details=[Sign(tokens_in=5)])
+    environment.on_heartbeat = told.append
     with pytest.raises(ApplicationError, match=r"the pool a handed it back: .*: it cannot be") as back:
-        await pool.intercept_activity(given).execute_activity(given)
+        await environment.run(pool.intercept_activity(given).execute_activity, given)
     assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
+    assert told == [Sign(attempt=3, lost=Usage(tokens_in=5))]
+
+
+async def test_a_call_that_is_handed_back_has_used_nothing(temporal: Client, tmp_path: Path, stub: Stub) -> None:
+    async with Next(temporal, tmp_path, stub) as near:
+        workflow = tmp_path / "bundles/crowd/workflow.yaml"
+        workflow.write_text(workflow.read_text().replace("name: crowd", "name: crowd\nbudget: {tokens: 300}"))
+        await until(lambda: not near.pool.trouble)
+        assert near.pool.watching is not None
+        near.pool.watching.cancel()
+        # As the last poll finds it.
+        near.pool.trouble = "its health is not what it was"
+        run = await near.haul.start("crowd", crowd(1))
+        await made_again(run)
+        near.pool.trouble = ""
+        end = await near.haul.ended(run)
+    assert (end.status, len(stub.asked)) == ("completed", 1)
+    assert (end.state["spent"]["calls"], end.state["spent"].get("unheard")) == (1, None)
 
 
 async def test_a_server_gets_as_many_calls_at_once_as_it_takes(temporal: Client, tmp_path: Path, stub: Stub) -> None:

@@ -319,6 +319,20 @@ async def test_what_a_stopped_child_has_spent_counts(way: str, temporal: Client,
     assert (budget["spent"]["calls"], budget["reserved"]["calls"]) == (2, 0)
 
 
+async def test_what_a_terminated_child_was_given_is_nobody_elses(temporal: Client, tmp_path: Path) -> None:
+    files = {"../other/workflow.yaml": SPENDING, **{f"../other/{name}": text for name, text in _shared().items()}}
+    async with stage(temporal, tmp_path, "nodes: {child: {workflow: other}}\n", files=files) as haul:
+        haul.hands.hold("look")
+        run = await haul.begin(budget={"calls": 9, "tokens": 90})
+        await haul.hands.began("look")
+        await temporal.get_workflow_handle(f"{run.id}/child").terminate()
+        end = await haul.ended(run)
+        budget = await run.query("budget")
+    assert end.failure["category"] == "cancelled"
+    assert budget["unheard"] == {"calls": 9, "tokens": 90, "usd": "0"}
+    assert (budget["spent"]["calls"], budget["reserved"]["calls"]) == (0, 0)
+
+
 # --- large maps, whose parts are child runs
 
 LAST = """

@@ -127,17 +127,19 @@ class _Asking:
         request = self._request(model, id, turn)
         prospect = Prospect.of(self._characters(request), self._spec.max_output)
         prospect = replace(prospect, tokens_in=prospect.tokens_in + turn.tokens)
-        takes = Takes(id, self._run.calls.lost_attempts)
-        while True:
-            try:
-                return await self._asked(request, takes.id, prospect, turn)
-            except Failed as failure:
-                told = failure.call
-                if (last := takes.last(failure)) is not None:
-                    if "transcript" not in told:
-                        self._run.mail_back(self._agent, request.messages)
-                    raise last from None
-                prospect = replace(prospect, tokens_in=told["tokens_in"], was_cut=bool(told.get("is_cut")))
+        takes = Takes(id, self._run.calls)
+        try:
+            while True:
+                try:
+                    return await self._asked(request, takes.id, prospect, turn)
+                except Failed as failure:
+                    tokens_in = await takes.again(failure)
+                    was_cut = prospect.was_cut if failure.unfinished else bool(failure.call.get("is_cut"))
+                    prospect = replace(prospect, tokens_in=tokens_in or prospect.tokens_in, was_cut=was_cut)
+        except Failed as failure:
+            if "transcript" not in failure.call:
+                self._run.mail_back(self._agent, request.messages)
+            raise
 
     def _request(self, model: str, id: str, turn: _Turn) -> ModelCall:
         calls = self._run.calls
@@ -179,13 +181,12 @@ class _Asking:
             answer = await run.calls.activity(
                 node, "models.call", request, ModelAnswer, id=id,
                 queue=node.queue or f"haulage.models.{spec.pool}", summary=self._summary(request.model, turn.number),
-                wait_ms=spec.wait_ms,
+                wait_ms=spec.wait_ms, once=run.calls.repeats_lost and request.cap is not None,
             )  # fmt: skip
             spent = _spent(answer.usage)
         except Failed as failure:
-            # A call that was refused for want of room has not been made.
-            spent = replace(_spent(_usage(failure, spec)), calls=int(not failure.was_refused))
-            unheard = aside.beyond(spent) if failure.was_lost else NOTHING
+            spent = replace(_spent(_usage(failure, spec)), calls=int(failure.was_made))
+            unheard = aside.beyond(spent) if failure.lost and run.calls.repeats_lost else NOTHING
             raise
         finally:
             self._purse.settle(aside, spent, unheard)

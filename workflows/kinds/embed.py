@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +27,20 @@ async def called(
     request = Embed(**about, tool=name, model=chosen, texts=arguments.get("texts"))
     counted = run.plan.ir_version >= 2
     tokens_in = size_of(request.texts) // DENSE if counted else None
-    takes = Takes(tag, calls.lost_attempts)
+    takes = Takes(tag, calls)
     while True:
         try:
             found = await _asked(run, walk, node, request, takes.id, tokens_in)
             return run.noted(found.output)
         except Failed as failure:
-            if (last := takes.last(failure)) is not None:
-                raise last from None
-            tokens_in = failure.call["tokens_in"]
+            tokens_in = await takes.again(failure) or tokens_in
 
 
 async def _asked(
     run: Interpreter, walk: Walk, node: plans.Node, request: Embed, id: str, tokens_in: int | None
 ) -> Vectors:
     """One call, for which so many tokens are set aside; older plans count nothing before it."""
-    model = run.plan.models[request.model]
+    calls, model = run.calls, run.plan.models[request.model]
     if tokens_in is None:
         usd = Decimal("0.000001") if Decimal(model.input_price) else Decimal(0)
         reserved = await run.ledger.reserved_for(Spent(1, 1, usd))
@@ -51,14 +50,15 @@ async def _asked(
     used, unheard = Spent(calls=1), NOTHING
     queue = node.queue if isinstance(node, plans.Tool) and node.queue else f"haulage.models.{model.pool}"
     try:
-        found = await run.calls.activity(
+        found = await calls.activity(
             node, "models.embed", request, Vectors, id=id, queue=queue,
             summary=f"{walk.at(node)}: {request.tool} on {request.model}", wait_ms=model.wait_ms,
+            once=calls.repeats_lost and request.cap is not None,
         )  # fmt: skip
         used = _spent(found.usage)
     except Failed as failure:
-        used = NOTHING if failure.was_refused else _spent(Usage.model_validate(failure.usage))
-        unheard = reserved.beyond(used) if failure.was_lost else NOTHING
+        used = replace(_spent(Usage.model_validate(failure.usage)), calls=int(failure.was_made))
+        unheard = reserved.beyond(used) if failure.lost and calls.repeats_lost else NOTHING
         raise
     finally:
         run.ledger.settle(reserved, used, unheard)

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.blobs import FileBlobs, Keeper
-from activities.contracts import Cap, ModelCall, Sign
+from activities.contracts import ModelCall, Sign
 from activities.failing import Failing
 from activities.models import telling
 from activities.models.calls import ModelActivities
@@ -144,17 +144,6 @@ async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_p
         used.append((answer.usage.tokens_in, answer.usage.tokens_out))
     (sent, said), prompt = used[0], len("What of boats?") // 4 + 1
     assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
-
-
-async def test_what_was_set_aside_for_a_lost_call_is_not_used_again(tmp_path: Path) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=2)
-    async with Stub(Reply(said=BOAT)) as stub:
-        calling = Calling(tmp_path, "openai_compatible", stub.url)
-        with pytest.raises(Failing, match="its worker was lost") as refused:
-            await calling.called(environment, cap=Cap(tokens=100_000))
-    assert (refused.value.type, stub.asked) == ("budget", [])
-    assert refused.value.facts["tokens_in"] > refused.value.facts["usage"]["tokens_in"] > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.testing import ActivityEnvironment
 
-from activities.blobs import FileBlobs, Keeper
-from activities.contracts import Cap, Embed
 from activities.failing import Failing
 from activities.models.batching import ALONE_AT_ONCE, MOST_TEXTS
 from activities.models.breaker import MOST, Guarded
-from activities.models.counting import tokens
 from activities.models.embedding import Embedded
-from activities.models.embeds import EmbedActivities
 from activities.models.endpoints import Endpoints
-from activities.models.hearing import about
 from activities.models.secrets import Secrets
-from activities.plans import Plans
 from manifests.compiler import compile_bundle
 from manifests.problems import Refused
 from tests.activities.models.stub import KEY, Reply, Said, Stub, page, spec, vector
@@ -267,23 +259,15 @@ async def test_texts_outside_of_the_run_are_counted_by_their_worker(
     assert end.state["spent"] == {"calls": 1 + sent, "tokens": 11 * sent, "usd": "0"}
 
 
-async def test_what_lost_tries_have_used_is_paid_for_and_set_aside_no_second_time(tmp_path: Path) -> None:
-    blobs, environment = FileBlobs(tmp_path / "blobs"), ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=3)
+PATIENT = COUNTED["workflow.yaml"].replace(
+    '{texts: "${input.texts}"}', '{texts: "${input.texts}"}, timeout: 1s, retry: {attempts: 5, on: [timeout]}'
+)
+
+
+async def test_a_request_whose_time_is_up_is_paid_for(temporal: Client, tmp_path: Path) -> None:
     async with Stub() as stub:
-        facts = f"provider: openai_compatible, model: m-1, base_url: '{stub.url}/v1', price: {{input: 1, output: 0}}"
-        plans, endpoints = Plans(blobs, []), Endpoints(Secrets({}))
-        sha256 = plans.add(compile_bundle(bundle(tmp_path / "library", f"main: {{{facts}}}")))
-        embed = EmbedActivities(plans, Keeper(blobs), None, endpoints).embed
-        request = Embed(plan=sha256, node="near", key="k", tool="near", model="main", texts=["four" * 10])
-        try:
-            found = await environment.run(embed, request)
-            with pytest.raises(Failing, match="its worker was lost") as refused:
-                await environment.run(embed, request.model_copy(update={"cap": Cap(tokens=1_000)}))
-        finally:
-            await endpoints.close()
-    assert len(stub.asked) == 1
-    lost = 2 * about(40)
-    assert (found.usage.tokens_in, found.usage.usd) == (Said().tokens_in + lost, f"0.0000{Said().tokens_in + lost}")
-    assert refused.value.facts["usage"]["tokens_in"] == lost
-    assert refused.value.facts["tokens_in"] == tokens("four" * 10)
+        stub.go.clear()
+        end = await embedded(temporal, tmp_path, stub, PATIENT, {"texts": ["word " * 60]})
+        stub.go.set()
+    assert (end.status, end.failure["category"], len(stub.asked)) == ("failed", "budget", 1)
+    assert end.state["spent"]["tokens"] == 300 // 4 + 1
