@@ -173,6 +173,10 @@ class Ledger:
             usd=None if self.usd is None else format(max(ZERO, self.usd - used.usd), "f"),
         )
 
+    @property
+    def is_untouched(self) -> bool:
+        return self.spent == self.unheard == NOTHING
+
     def extend(self, more: Spent) -> None:
         self.calls = None if self.calls is None else self.calls + more.calls
         self.tokens = None if self.tokens is None else self.tokens + more.tokens

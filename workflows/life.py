@@ -13,7 +13,6 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.contracts import BLOB, Pinned, PinRequest
 from manifests.values import DEEPEST, too_deep
 from workflows import heirs, noting
-from workflows.budget import Spent
 from workflows.calls import go_on
 from workflows.chart import SHELF
 from workflows.closing import deeds_given_out, given_out
@@ -78,7 +77,7 @@ class Life:
         except asyncio.CancelledError:
             cancelled = Failed("cancelled", "the run was cancelled")
             await to_the_end(self._ended(run, "cancelled", cancelled))
-            if run.options.is_child and run.ledger.bill() != Spent().as_json():
+            if run.options.is_child and not run.ledger.is_untouched:
                 # A cancellation has no details, and the parent must know what was spent.
                 raise cancelled.as_temporal(run.pipeline, run.ledger.bill()) from None
             raise

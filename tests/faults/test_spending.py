@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowFailureError
 from tests.activities.models.billing import Billing
 from tests.faults.processes import Nest, Setup
 from tests.support import Ended, Haul, made_again
+from tests.workflows.stage import page
 from tests.workflows.test_spending import billed, bundled, spent, written
 from workers.building import world
 from workers.settings import Settings
@@ -72,6 +73,7 @@ async def test_what_a_lost_call_may_have_used_is_nobody_elses(
             async with nest.hatched(own, "--roles", "models"):
                 output = await run.result()
             state = await run.query("state")
+            assert f"{state['spent']['unheard']['tokens']} tokens, " in await page(run)
     assert len(output) == answers == len(billing.receipts) - 1
     assert state["spent"]["calls"] == answers
     assert billed(billing) <= at_most(state["spent"]) <= cap

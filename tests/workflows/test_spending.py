@@ -168,6 +168,22 @@ async def test_a_call_that_is_cancelled_is_paid_for(temporal: Client, tmp_path: 
     assert 90 <= spent(end)["tokens"] <= 110
 
 
+async def test_a_call_that_its_worker_breaks_off_is_paid_for_and_made_again(temporal: Client, tmp_path: Path) -> None:
+    async with Billing() as billing, AsyncExitStack() as stack:
+        billing.go.clear()
+        own: dict[str, Any] = {"bundles": [written(tmp_path / "bundles", billing, "{tokens: 1000}", 4_096)]}
+        haul = await stack.enter_async_context(Hauling(temporal, tmp_path / "home", roles=("run",), **own))
+        run = await haul.start("talk", {"wanted": [200]})
+        async with Hauling(temporal, tmp_path / "home", roles=("models",), drain_s=0, **own):
+            await billing.said(100)
+        billing.go.set()
+        await stack.enter_async_context(Hauling(temporal, tmp_path / "home", roles=("models",), **own))
+        end = await haul.ended(run)
+    assert (len(end.output), spent(end)["calls"], len(billing.receipts)) == (1, 1, 2)
+    assert abs(spent(end)["tokens"] - billed(billing)) <= 10
+    assert "unheard" not in spent(end)
+
+
 async def test_a_call_whose_time_is_up_is_paid_for(temporal: Client, tmp_path: Path) -> None:
     async with Billing() as billing, AsyncExitStack() as stack:
         billing.go.clear()
