@@ -32,8 +32,8 @@ nodes: {say: {agent: talker, with: {n: "40"}}}
 DEATHS = 50
 CAP = 4_000
 WANTED = [40] * 12
-# What may be missing, or too much, for each call that was lost.
-WORDS = 4
+# What may be missing, or too much, for each call that was lost, of the forty words that it would say.
+WORDS = 8
 
 
 def lossy(client: Client, home: Path, bundles: Path) -> Setup:
