@@ -79,8 +79,8 @@ class _Watched(ActivityInboundInterceptor):
             if used and details is not None and details.cancel_requested:
                 raise Failing("cancelled", "it was cancelled", usage=used[-1]) from None
             if used:
-                # Its worker ends, or somebody pauses it: it is given out again.
-                facts = {"usage": used[-1].model_dump()}
+                # Its worker ends, or somebody pauses it: it is given out again, and nobody hears what it used at last.
+                facts = {"usage": used[-1].model_dump(), "lost": True}
                 said = "it was broken off by its worker"
                 raise ApplicationError(said, facts, type="unavailable", category=BENIGN) from None
             raise

@@ -50,6 +50,10 @@ def heard() -> None:
         task.uncancel()
 
 
+def pause_after(number: int) -> timedelta:
+    return min(FIRST_PAUSE * (1 << min(number - 1, 10)), LONGEST_PAUSE)
+
+
 class Calls:
     def __init__(self, run: Interpreter, pinned: Pinned) -> None:
         self._run = run
@@ -135,8 +139,9 @@ class Calls:
 
     async def pause(self, number: int, summary: str) -> None:
         """Before a call is made again that was not finished; longer every time, as the server would have it."""
+        go_on()
         with self.at_work():
-            await workflow.sleep(min(FIRST_PAUSE * 2 ** (number - 1), LONGEST_PAUSE), summary=summarized(summary))
+            await workflow.sleep(pause_after(number), summary=summarized(summary))
 
     async def local(
         self, name: str, request: BaseModel, gives: type[M], *, time: timedelta, id: str, summary: str

@@ -134,6 +134,7 @@ def _told(error: ApplicationError) -> Failed:
         node=facts.get("node", ""),
         cost=facts.get("cost", 0.0),
         usage=facts.get("usage") or {},
+        lost=bool(facts.get("lost")),
         retry_after=None if after is None else timedelta(milliseconds=after),
         call=facts,
     )

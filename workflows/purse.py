@@ -84,7 +84,6 @@ class Purse:
         needs = partial(self._more, most) if prospect.was_cut else lambda: least
         aside = await self._run.set_aside(self._agent, needs, most)
         self.own.reserve(aside)
-        self._last = aside
         return aside, self._cap(aside)
 
     async def opened_as_seen(self, model: ModelSpec) -> Spent:
@@ -119,6 +118,8 @@ class Purse:
         return Cap(tokens=aside.tokens if counts_tokens else None, usd=format(aside.usd, "f") if counts_usd else None)
 
     def settle(self, aside: Spent, used: Spent, unheard: Spent) -> None:
+        if used.calls:
+            self._last = aside
         self._run.settle(aside, used, unheard)
         self.own.settle(aside, used, unheard)
         self._run.saw(self._agent, used)

@@ -20,7 +20,7 @@ from activities.models.metrics import Measured, read_by
 from activities.models.prices import priced, together
 from activities.models.protocol import Ask, Heard, Message, Tool
 from activities.models.scripted import least
-from activities.models.telling import Telling, lost_before
+from activities.models.telling import Telling, check_first, lost_before
 from activities.plans import Plans
 from activities.script import Script
 from activities.store.cache import Cache, key_of
@@ -53,6 +53,8 @@ class ModelActivities:
         is_scripted = self._is_scripted(model)
         earlier = Sign() if is_scripted else lost_before(ask)
         cache = None if agent.cache_ms is None or is_scripted else self._cache
+        if not is_scripted:
+            check_first(request.cap, self._settled(model, earlier.lost))
         try:
             key = self._key(ask, request, model) if cache else ""
             known = await cache.get(key) if cache else None
@@ -106,6 +108,7 @@ class ModelActivities:
             except asyncio.CancelledError:
                 broken_off(priced(model, telling.used()))
                 raise
+        broken_off(priced(model, together(earlier.lost, heard.usage)))
         measured.ended("ok", heard.usage)
         tell(finish=heard.finish)
         return heard

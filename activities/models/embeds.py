@@ -17,6 +17,7 @@ from activities.models.endpoints import Endpoints
 from activities.models.hearing import about
 from activities.models.metrics import Measured
 from activities.models.prices import priced
+from activities.models.telling import check_first
 from activities.plans import Plans
 from activities.script import Script
 from activities.watching import broken_off
@@ -50,7 +51,9 @@ class EmbedActivities:
     async def _embedded(self, request: Embed, model: ModelSpec, texts: list[str]) -> Embedded:
         provider = await self._endpoints.reached(request.model, model)
         measured = Measured(model, provider.breaker)
-        broken_off(priced(model, Usage(tokens_in=about(sum(map(len, texts))))))
+        used = priced(model, Usage(tokens_in=about(sum(map(len, texts)))))
+        check_first(request.cap, used)
+        broken_off(used)
         try:
             found = await provider.embed(model.model, texts, self._endpoints.place(model))
         except Failing as failing:
@@ -58,6 +61,7 @@ class EmbedActivities:
             usage = failing.usage and priced(model, failing.usage)
             after = failing.retry_after_ms
             raise Failing(failing.type or "engine", failing.message, retry_after_ms=after, usage=usage) from None
+        broken_off(priced(model, found.usage))
         measured.ended("ok", found.usage)
         return Embedded(found.vectors, priced(model, found.usage))
 

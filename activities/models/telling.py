@@ -6,8 +6,9 @@ import time
 from functools import cached_property
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.contracts import Sign, Usage
+from activities.contracts import Cap, Sign, Usage
 from activities.models.hearing import about
 from activities.models.prices import together, used
 from activities.models.protocol import Ask, Unspoken
@@ -73,6 +74,17 @@ def lost_before(ask: Ask) -> Sign:
     last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
     silent = max(0, attempt - 1 - last.attempt)
     return Sign(attempt=attempt, lost=together(used(last), Usage(tokens_in=silent * _said(ask))))
+
+
+def check_first(cap: Cap | None, lost: Usage) -> None:
+    """Raises for a counted call that the server gives out again, as it does after a pause: a run must know of each try.
+
+    It is the run's to make the call again, once it has counted what the tries before this one have `lost`.
+    """
+    if cap is not None and activity.info().attempt > 1:
+        facts = {"usage": lost.model_dump(), "lost": True}
+        said = "it was given out again, and may have used all that was set aside for it"
+        raise ApplicationError(said, facts, type="unavailable", category=ApplicationErrorCategory.BENIGN)
 
 
 def handed_back() -> Sign:

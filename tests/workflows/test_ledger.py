@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from pydantic import TypeAdapter
 
 from manifests.plan import Budget
 from workflows.budget import PENNY, Ledger, Spent
+from workflows.calls import pause_after
 from workflows.clock import Clock
 from workflows.failures import Failed
 from workflows.options import Allowance
+from workflows.purse import Prospect, Purse
 
 ZERO = Decimal(0)
 COUNTS = st.integers(0, 20)
@@ -153,6 +156,26 @@ def test_what_lost_calls_may_have_used_is_said_with_what_is_spent() -> None:
         ledger.reserve(Spent(1, 2))
     with pytest.raises(Failed, match=r"\$0 of \$0.01 are spent, and lost calls may have used \$0.001 more"):
         ledger.reserve(Spent(1, 0, Decimal("0.01")))
+
+
+async def test_a_call_that_is_made_again_after_it_was_cut_and_handed_back_gets_what_there_is() -> None:
+    ledger = Ledger(Budget(tokens=10_000))
+    agent: Any = SimpleNamespace(budget=None)
+    model: Any = SimpleNamespace(input_price="0", output_price="0", per=1)
+    purse = Purse("agent", agent, ledger)
+    prospect = Prospect(64, 256, 8_000)
+    other = ledger.reserve(Spent(1, 8_000))
+    cut, _ = await purse.opened(model, replace(prospect, most=500))
+    purse.settle(cut, cut, Spent())
+    ledger.settle(other, Spent(1, 100))
+    for _ in range(2):
+        aside, _ = await purse.opened(model, replace(prospect, was_cut=True))
+        assert aside.tokens == 8_064
+        purse.settle(aside, Spent(), Spent())
+
+
+def test_a_pause_has_an_end() -> None:
+    assert [pause_after(number).total_seconds() for number in (1, 2, 3, 60, 10_000)] == [0.1, 0.2, 0.4, 10, 10]
 
 
 def test_what_cleans_up_is_never_short_of_budget() -> None:

@@ -171,7 +171,7 @@ async def test_a_call_that_is_cancelled_is_paid_for(temporal: Client, tmp_path: 
 async def test_a_call_that_its_worker_breaks_off_is_paid_for_and_made_again(temporal: Client, tmp_path: Path) -> None:
     async with Billing() as billing, AsyncExitStack() as stack:
         billing.go.clear()
-        own: dict[str, Any] = {"bundles": [written(tmp_path / "bundles", billing, "{tokens: 1000}", 4_096)]}
+        own: dict[str, Any] = {"bundles": [written(tmp_path / "bundles", billing, "{tokens: 1000}", 300)]}
         haul = await stack.enter_async_context(Hauling(temporal, tmp_path / "home", roles=("run",), **own))
         run = await haul.start("talk", {"wanted": [200]})
         async with Hauling(temporal, tmp_path / "home", roles=("models",), drain_s=0, **own):
@@ -181,7 +181,8 @@ async def test_a_call_that_its_worker_breaks_off_is_paid_for_and_made_again(temp
         end = await haul.ended(run)
     assert (len(end.output), spent(end)["calls"], len(billing.receipts)) == (1, 1, 2)
     assert abs(spent(end)["tokens"] - billed(billing)) <= 10
-    assert "unheard" not in spent(end)
+    # What it said while its connection was closed, nobody heard.
+    assert billed(billing) <= spent(end)["tokens"] + spent(end)["unheard"]["tokens"] <= 1_000
 
 
 async def test_a_call_whose_time_is_up_is_paid_for(temporal: Client, tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ class _Asking:
                     tokens_in = await takes.again(failure)
                     was_cut = prospect.was_cut if failure.unfinished else bool(failure.call.get("is_cut"))
                     prospect = replace(prospect, tokens_in=tokens_in or prospect.tokens_in, was_cut=was_cut)
-        except Failed as failure:
-            if "transcript" not in failure.call:
+        except (Failed, asyncio.CancelledError) as error:
+            if not (isinstance(error, Failed) and "transcript" in error.call):
                 self._run.mail_back(self._agent, request.messages)
             raise
 

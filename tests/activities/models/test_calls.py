@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.blobs import FileBlobs, Keeper
-from activities.contracts import ModelCall, Sign
+from activities.contracts import Cap, ModelCall, Sign, Usage
 from activities.failing import Failing
-from activities.models import telling
+from activities.models import calls, telling
 from activities.models.calls import ModelActivities
 from activities.models.endpoints import Endpoints
 from activities.models.secrets import Secrets
@@ -144,6 +145,27 @@ async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_p
         used.append((answer.usage.tokens_in, answer.usage.tokens_out))
     (sent, said), prompt = used[0], len("What of boats?") // 4 + 1
     assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
+
+
+async def test_a_counted_call_that_is_given_out_again_is_not_made(tmp_path: Path) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=2, heartbeat_details=[Sign(tokens_in=5, tokens_out=7)])
+    async with Stub(Reply(said=BOAT)) as stub:
+        with pytest.raises(ApplicationError, match="may have used all that was set aside") as refused:
+            await Calling(tmp_path, "openai", stub.url).called(environment, cap=Cap(tokens=100_000))
+    assert (refused.value.type, refused.value.non_retryable, stub.asked) == ("unavailable", False, [])
+    facts = refused.value.details[0]
+    assert (facts["lost"], facts["usage"]["tokens_in"], facts["usage"]["tokens_out"]) == (True, 5, 7)
+
+
+async def test_an_answer_is_paid_for_though_its_worker_ends_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, used = ActivityEnvironment(), list[Usage]()
+    monkeypatch.setattr(calls, "broken_off", used.append)
+    async with Stub(Reply(said=BOAT)) as stub:
+        answer = await Calling(tmp_path, "openai", stub.url).called(environment)
+    assert used[-1] == answer.usage
 
 
 @pytest.mark.parametrize("kind", KINDS)
