@@ -90,9 +90,9 @@ class Trial:
 
     @property
     def repeated(self) -> list[str]:
-        """Activities that were begun more than once, those of a process that died among them."""
+        """Activities that were begun again, each as often as it was; those of a process that died are among them."""
         begun = Counter(step["about"] for step in self.steps if step["point"].endswith("before"))
-        return sorted(about for about, number in begun.items() if number > 1 and not about.isdigit())
+        return sorted(about for about in (begun - Counter(set(begun))).elements() if not about.isdigit())
 
 
 class Campaign:
