@@ -95,7 +95,8 @@ class Pool(Interceptor):
     """The model server of a pool, watched for as long as this is open.
 
     While it is unwell no poll is begun. A call that one of the last polls still brings is handed back to the queue,
-    where nothing is lost: a worker that stops polling may drop what the queue has just given it.
+    or to a run that counts its calls, where nothing is lost: a worker that stops polling may drop what the queue has
+    just given it.
     """
 
     def __init__(

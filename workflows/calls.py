@@ -16,7 +16,7 @@ from temporalio.workflow import ActivityCancellationType
 from activities.contracts import Pinned
 from manifests import plan as plans
 from workflows.ending import Afterwards
-from workflows.failures import Failed, is_unfinished, understood
+from workflows.failures import Failed, understood
 from workflows.sizes import Room, checked, size_of, summarized
 from workflows.walk import Walk
 
@@ -132,9 +132,7 @@ class Calls:
                         priority=self._priority(node),
                     )
                 except ActivityError as error:
-                    failed = understood(error, queue or "")
-                    failed.unfinished = once and is_unfinished(error)
-                    raise failed from error
+                    raise understood(error, queue or "", once=once) from error
         return result
 
     async def pause(self, number: int, summary: str) -> None:

@@ -72,9 +72,10 @@ class Failed(Exception):
         return ApplicationError(f"{where}{self.message}", facts, type=self.category, non_retryable=True)
 
 
-def understood(error: FailureError, queue: str = "") -> Failed:
-    """What an activity, on this queue, or a child run failed with."""
+def understood(error: FailureError, queue: str = "", *, once: bool = False) -> Failed:
+    """What an activity, on this queue, or a child run failed with; one that was given out `once` may be unfinished."""
     failed = _understood(error, queue)
+    failed.unfinished = once and _is_unfinished(error)
     silenced = list(_silenced(error))
     # What a call told that died with its worker, or whose time was up before it could say so.
     told = next((each.last_heartbeat_details for each in silenced if each.last_heartbeat_details), ())
@@ -84,7 +85,7 @@ def understood(error: FailureError, queue: str = "") -> Failed:
     return failed
 
 
-def is_unfinished(error: ActivityError) -> bool:
+def _is_unfinished(error: FailureError) -> bool:
     """Its worker was lost, or gave it back: what our activities fail with themselves is final."""
     match error.cause:
         case TimeoutError(type=TimeoutType.HEARTBEAT):
