@@ -55,7 +55,7 @@ class PinRequest(Message):
 
 
 class Pinned(Answer):
-    """The plan (or only its hash, when it is large), and what of the worker's set-up a run depends on.
+    """The plan, packed (or only its hash, when it is large), and what of the worker's set-up a run depends on.
 
     `input` is there when validation changed it, by filling in defaults.
     """

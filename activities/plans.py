@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ from activities.contracts import BLOB, Keep, Kept, Pinned, PinRequest, Proposal,
 from activities.failing import Failing
 from manifests import proposals
 from manifests.compiler import Compiled, compile_bundle
-from manifests.plan import Plan, Planning, loaded
+from manifests.plan import Plan, Planning, loaded, packed
 from manifests.problems import Refused, did_you_mean
 from manifests.values import completed, misfit, out_of_range
 
-INLINE_PLAN = 64 * 1024
+# Of a packed plan.
+INLINE_PLAN = 32 * 1024
 # The server takes twice as much to start a run with, but not what a run must say about it.
 LARGEST_INPUT = 1024 * 1024
 
@@ -119,7 +119,7 @@ def _state(folder: Path) -> object:
 class PlanActivities:
     def __init__(self, plans: Plans, *, heartbeat_ms: int, lost_attempts: int, search_attributes: bool) -> None:
         self._plans = plans
-        self._inline: dict[str, Any] = {}
+        self._inline: dict[str, str | None] = {}
         self._facts: dict[str, Any] = {
             "heartbeat_ms": heartbeat_ms,
             "lost_attempts": lost_attempts,
@@ -136,11 +136,11 @@ class PlanActivities:
         given = None if request.is_part else _judged(plan, request.input, request.is_child)
         return Pinned(sha256=plan.sha256, plan=self._inlined(plan), input=given, **self._facts)
 
-    def _inlined(self, plan: Plan) -> Any:
-        """The plan as JSON, when it is small; writing down a large one takes a second, so that is done once."""
+    def _inlined(self, plan: Plan) -> str | None:
+        """The plan for the history, when it is small; writing down a large one takes a second, so that is done once."""
         if plan.sha256 not in self._inline:
-            text = plan.canonical()
-            self._inline[plan.sha256] = json.loads(text) if len(text) <= INLINE_PLAN else None
+            text = packed(plan)
+            self._inline[plan.sha256] = text if len(text) <= INLINE_PLAN else None
         return self._inline[plan.sha256]
 
     @activity.defn(name="plans.keep")

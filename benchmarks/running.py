@@ -23,7 +23,7 @@ from benchmarks import workloads
 from workers.building import ROLES, build_workers, world
 from workers.connection import connect
 from workers.embedded import EmbeddedServer
-from workers.serving import frozen
+from workers.serving import undisturbed
 from workers.settings import Settings
 
 # Shape, size and placement; the first two placements are compared with hand-written workflows.
@@ -87,7 +87,7 @@ async def _measured(rounds: int) -> dict[str, Any]:
 async def _with(workers: list[Worker], work: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     running = [asyncio.create_task(worker.run()) for worker in workers]
     try:
-        with frozen():
+        with undisturbed():
             return await work()
     finally:
         await asyncio.gather(*(worker.shutdown() for worker in workers))

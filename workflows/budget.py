@@ -61,10 +61,13 @@ class Ledger:
         self._seen: dict[str, Spent] = {}
         self._waiting: list[asyncio.Future[None]] = []
 
+    @property
+    def _refuses(self) -> bool:
+        return not self.open_handed and (self.calls, self.tokens, self.usd) != (None, None, None)
+
     def reserve(self, wanted: Spent) -> Spent:
         """Sets an amount aside; raises `Failed` when it is not there."""
-        said = self._overrun(self.spent + self.unheard + self.reserved + wanted, wanted)
-        if said and not self.open_handed:
+        if self._refuses and (said := self._overrun(self.spent + self.unheard + self.reserved + wanted, wanted)):
             raise Failed("budget", said)
         self.reserved += wanted
         return wanted
@@ -147,8 +150,7 @@ class Ledger:
 
     def check(self, wanted: Spent) -> None:
         """Raises `Failed` for what would not fit, though nothing were set aside."""
-        said = self._overrun(self.spent + self.unheard + wanted, wanted)
-        if said and not self.open_handed:
+        if self._refuses and (said := self._overrun(self.spent + self.unheard + wanted, wanted)):
             raise Failed("budget", said)
 
     def lease(self, shares: int) -> tuple[Spent, Budget]:

@@ -25,8 +25,8 @@ class Clock:
         self._waits += change
 
     def works(self, change: int) -> None:
-        """One more, or one less, works; while others do, that changes nothing."""
-        if not (self._works and self._works + change):
+        """One more, or one less, works; while nobody waits for people, or others work, that changes nothing."""
+        if self._waits and not (self._works and self._works + change):
             self._tick()
         self._works += change
 

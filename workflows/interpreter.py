@@ -107,7 +107,7 @@ class Interpreter:
                 raise walk.crash
             if walk.failure is not None:
                 raise walk.failure
-            node = walk.cursor.start() if self.may_start() else None
+            node = walk.cursor.start() if walk.cursor.has_ready and self.may_start() else None
             if node is not None:
                 self._begin(walk, walk.node(node))
                 if self.breath.spent():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ CONNECT_S, STATEMENT_S, BUSY_S = 5, 10, 5
 MIGRATE_S = 60.0
 LONGEST = 300
 READING = "haulage_reading"
+_INSERTS: dict[str, Callable[[Any], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Database:
@@ -34,6 +35,8 @@ class Database:
         self._url = _read(url)
         self.shown = _shown(self._url)
         self._engine = _engine(self._url)
+        # Makes an insert that may say what happens on a conflict.
+        self.insert: Callable[[Any], Any] = _INSERTS[self._url.get_backend_name()]
 
     @property
     def file(self) -> Path | None:
@@ -67,10 +70,6 @@ class Database:
         with self._understanding():
             async with asyncio.timeout(seconds), self._engine.connect() as connection:
                 yield await connection.execution_options(**{READING: True})
-
-    def insert(self, table: Any) -> Any:
-        """An insert that may say what happens on a conflict."""
-        return (sqlite if self.file is not None else postgresql).insert(table)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -150,15 +149,16 @@ def _shown(url: URL) -> str:
 
 
 def _engine(url: URL) -> AsyncEngine:
-    more: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
     if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_S}, **more)
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_S}, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _connected)
         event.listen(engine.sync_engine, "begin", _begun)
         return engine
     timeouts = {"timeout": CONNECT_S, "command_timeout": STATEMENT_S}
+    # A connection over a network may have been cut since it was last used.
+    more: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 2, "max_overflow": 8}
     try:
-        return create_async_engine(url, connect_args=timeouts, pool_size=2, max_overflow=8, **more)
+        return create_async_engine(url, connect_args=timeouts, **more)
     except (SQLAlchemyError, TypeError, ValueError):
         raise Unusable(f"HAULAGE_STORE is no URL: write {FORMS}") from None
 

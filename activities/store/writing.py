@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,15 +32,20 @@ async def _runs(
     connection: AsyncConnection, database: Database, begun: list[dict[str, Any]], ended: list[dict[str, Any]]
 ) -> None:
     """A run that has ended does not begin after that, in whatever order its workers come to tell."""
-    table = _table(Run)
-    fresh = database.insert(table)
-    new = {each.name: fresh.excluded[each.name] for each in table.c if each.name not in ("first_run_id", "started")}
-    on = [table.c.first_run_id]
     if begun:
-        still = table.c.ended.is_(None)
-        await connection.execute(fresh.on_conflict_do_update(index_elements=on, set_=new, where=still), begun)
+        await connection.execute(_told_anew(database.insert, still_open=True), begun)
     if ended:
-        await connection.execute(fresh.on_conflict_do_update(index_elements=on, set_=new), ended)
+        await connection.execute(_told_anew(database.insert, still_open=False), ended)
+
+
+@cache
+def _told_anew(insert: Callable[[Any], Any], *, still_open: bool) -> Any:
+    """What is said of a run takes the place of what was said before, or only of what is said of an open one."""
+    table = _table(Run)
+    fresh = insert(table)
+    new = {each.name: fresh.excluded[each.name] for each in table.c if each.name not in ("first_run_id", "started")}
+    where = table.c.ended.is_(None) if still_open else None
+    return fresh.on_conflict_do_update(index_elements=[table.c.first_run_id], set_=new, where=where)
 
 
 async def _calls(connection: AsyncConnection, database: Database, calls: list[dict[str, Any]]) -> None:

@@ -157,6 +157,7 @@ async def is_late(haul: Haul, run: Run) -> None:
 STORIES: dict[str, Story] = {
     "kinds": Story("kinds", "few", given={"text": "hello there"}),
     "kinds-many": Story("kinds", given={"text": "one two three four"}, by_reference=True),
+    "kinds-packed": Story("kinds", "few", given={"text": "hello there"}),
     "kinds-refused": Story("kinds"),
     "world": Story("world", "answered", given={"question": "why"}),
     "lists": Story("lists", "one_fails", given={"topics": ["a", "b", "c"]}),
