@@ -13,7 +13,8 @@ from activities.contracts import BLOB, Keep, Kept, Pinned, PinRequest, Proposal,
 from activities.failing import Failing
 from manifests import proposals
 from manifests.compiler import Compiled, compile_bundle
-from manifests.plan import Plan, Planning, loaded, packed
+from manifests.packing import packed
+from manifests.plan import Plan, Planning, loaded
 from manifests.problems import Refused, did_you_mean
 from manifests.values import completed, misfit, out_of_range
 

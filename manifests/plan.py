@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
 import json
 from collections.abc import Iterator
@@ -379,16 +377,6 @@ class Plan(Part):
 def loaded(data: bytes | str) -> Plan:
     """A plan from its canonical JSON."""
     return Plan.model_validate_json(data)
-
-
-def packed(plan: Plan) -> str:
-    """A plan as a history carries it, a third of its JSON or less: `base64 -d | gunzip` gives that back."""
-    return base64.b64encode(gzip.compress(plan.canonical(), mtime=0)).decode()
-
-
-def unpacked(data: object) -> Plan:
-    """A plan out of a history; older ones have it as JSON."""
-    return loaded(gzip.decompress(base64.b64decode(data))) if isinstance(data, str) else Plan.model_validate(data)
 
 
 def body_of(node: Node) -> Graph | None:

@@ -28,7 +28,8 @@ from temporalio.worker import (
 
 from activities.blobs import BlobStore
 from activities.contracts import BLOB, Pinned
-from manifests.plan import Plan, loaded, unpacked
+from manifests.packing import carried
+from manifests.plan import Plan, loaded
 from workers.building import build_replayer
 from workflows.chart import SHELF
 
@@ -134,7 +135,7 @@ def pin_of(event: HistoryEvent) -> Pinned | None:
 def plan_of(pinned: Pinned, fetch: Fetch) -> Plan:
     """The plan that a run is pinned to; raises `KeyError` when it went by reference and is not there."""
     if pinned.plan is not None:
-        return unpacked(pinned.plan)
+        return carried(pinned.plan)
     data = fetch(pinned.sha256)
     if hashlib.sha256(data).hexdigest() != pinned.sha256:
         raise KeyError(pinned.sha256)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from manifests import plan as plans
-from manifests.plan import Plan, Ways, unpacked
+from manifests.packing import carried
+from manifests.plan import Plan, Ways
 from workflows.cursor import Topology
 
 MOST_PLANS = 256
@@ -83,7 +84,7 @@ class Shelf:
                 assert self.fetch is not None, f"the plan {sha256} is not in the history, and there is no store to ask"
                 self._plans[sha256] = self.fetch(sha256)
             else:
-                self._plans[sha256] = unpacked(data)
+                self._plans[sha256] = carried(data)
             while len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
         return self._plans[sha256]

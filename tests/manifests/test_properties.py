@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from manifests import compiler
 from manifests.compiler import compile_bundle
-from manifests.plan import Plan, loaded, packed, unpacked
+from manifests.packing import carried, packed
+from manifests.plan import Plan, loaded
 from manifests.problems import Problem, Refused
 from manifests.reading import read_yaml
 from tests.manifests.random_bundles import Files, random_bundle, restyled, save, text_of
@@ -132,7 +133,7 @@ def test_a_plan_survives_its_canonical_bytes(seed: int, size: int) -> None:
 def test_a_history_carries_a_plan_as_any_shell_can_unpack_it(seed: int, size: int) -> None:
     plan = compiled(random_bundle(seed, size))
     assert gzip.decompress(base64.b64decode(packed(plan))) == plan.canonical()
-    assert unpacked(packed(plan)) == plan
+    assert carried(packed(plan)) == plan
 
 
 @given(seeds, sizes, seeds)

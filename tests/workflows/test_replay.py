@@ -16,6 +16,7 @@ import pytest
 from temporalio import workflow
 
 from manifests import plan as plans
+from manifests.packing import carried
 from manifests.plan import Human
 from tests.workflows.record import HISTORIES, STORIES
 from workers.replaying import NoHistory, Verdict, beside, blobs_in, judged, pinned_in, read_history
@@ -70,7 +71,7 @@ def test_every_story_is_recorded() -> None:
 def test_the_corpus_has_every_kind_of_node_and_every_order() -> None:
     histories = [read_history(path) for path in RECORDED]
     pinned = [found for history in histories if (found := pinned_in(history.events)) and found.plan]
-    kinds = {node.kind for each in pinned for node in plans.unpacked(each.plan).graph.walk()}
+    kinds = {node.kind for each in pinned for node in carried(each.plan).graph.walk()}
     assert kinds >= KINDS
     events = [event for history in histories for event in history.events]
     updates = {e.workflow_execution_update_accepted_event_attributes.accepted_request.input.name for e in events}
