@@ -55,6 +55,7 @@ def test_dev_survives_kill_9_and_leaves_no_child_on_sigterm(tmp_path: Path) -> N
         ended = answer("watch", "open", "--home", home)
         assert ended["output"] == {"said": "approve", "note": "fine"}
         child = second.server_pid
+        assert b"GOGC=400\0" in Path(f"/proc/{child}/environ").read_bytes()
         assert second.terminate() == 0
         assert not lives(child)
         assert not (home / "server.json").exists()
@@ -64,6 +65,7 @@ def test_dev_says_when_its_server_dies(tmp_path: Path) -> None:
     with developing(tmp_path / "home", "--stock", "--bundles", tmp_path) as dev:
         assert "with Temporal's own settings" in dev.said
         assert "bundles  none" in dev.said
+        assert b"GOGC=" not in Path(f"/proc/{dev.server_pid}/environ").read_bytes()
         os.kill(dev.server_pid, signal.SIGKILL)
         assert dev.process.wait(LONGEST) == 1
         assert dev.process.stdout is not None
