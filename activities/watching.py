@@ -22,8 +22,6 @@ GRACE = timedelta(seconds=5)
 # On a worker of somebody's own there are activities that are none of our business.
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
-# Seconds until what nobody waits for goes out for the first time: each sign of life costs the server a write.
-FIRST = 1.0
 # The signs of life of the activity that is under way.
 _beating: contextvars.ContextVar[_Beating] = contextvars.ContextVar("beating")
 # What it has used, where that has a price and nobody else can tell it any more.
@@ -43,14 +41,14 @@ def tell(sign: Callable[[], Any]) -> None:
     activity.heartbeat(sign())
 
 
-def tell_soon(sign: Callable[[], Any]) -> None:
-    """The same for what need not be told of an activity that is soon over."""
+def tell_soon(sign: Callable[[], Any], seconds: float | None = None) -> None:
+    """The same for what is of use only where an activity lasts: each sign of life costs the server a write."""
     beating = _beating.get(None)
     if beating is None:
         activity.heartbeat(sign())
     else:
         beating.telling = [sign]
-        beating.wait(FIRST)
+        beating.wait(seconds)
 
 
 class Watching(Interceptor):

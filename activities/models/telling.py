@@ -37,14 +37,18 @@ class Telling:
         tell_soon(self._now)
 
     def on_text(self, piece: str) -> None:
-        self._began = self._began if self._pieces else time.monotonic()
+        now, is_first = time.monotonic(), not self._pieces
         self._pieces += 1
         self._size += len(piece)
         if not isinstance(piece, Unspoken):
             self._heard += len(piece)
             self._tail = (self._tail + piece)[-TAIL:]
-        if time.monotonic() - self._told >= TOLD_EVERY:
-            self._told = time.monotonic()
+        if is_first:
+            # Most of what comes at once is over before anybody could read along.
+            self._began = self._told = now
+            tell_soon(self._now, TOLD_EVERY)
+        elif now - self._told >= TOLD_EVERY:
+            self._told = now
             tell(self._now)
 
     @cached_property
