@@ -39,7 +39,7 @@ TAKES_MS = 50
 SLOTS = 4
 RUNS = 64
 # Calls of each of them, one after another: a run's own beginning and end are not what is measured.
-CALLS = 10
+CALLS = 30
 STUB = Path(__file__).with_name("model_stub.py")
 SCHEMA = {
     "type": "object",
