@@ -167,7 +167,8 @@ def _connected(connection: Any, _: object) -> None:
     """The driver begins no transaction by itself: where one begins is ours to say."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+    # Each checkpoint waits for the disk, and whoever else writes there waits with it.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
