@@ -185,7 +185,8 @@ class Sign(Answer):
     """What a call tells while it goes on, with its signs of life: what it has used, and the end of what came.
 
     It is of one `attempt` of the call; about `soon` more tokens will come until the next sign. `heard` characters came
-    in all. `lost` is what attempts before this one have used, which died with their workers.
+    in all. `lost` is what attempts before this one have used, which died with their workers; `silent` more of them died
+    before they told anything.
     """
 
     attempt: int = 1
@@ -193,6 +194,7 @@ class Sign(Answer):
     tokens_out: int = 0
     soon: int = 0
     lost: Usage = Usage()
+    silent: int = 0
     heard: int = 0
     text: str = ""
 

@@ -9,13 +9,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts import Cap, Sign, Usage
-from activities.models.hearing import about
+from activities.models.hearing import about, in_unicode
 from activities.models.prices import together, used
 from activities.models.protocol import Ask, Unspoken
 from activities.watching import tell, tell_soon
 
 # Seconds from one word about an answer that comes in to the next; the worker may pass them on less often.
 TOLD_EVERY = 0.1
+# Seconds until a call of which nothing has come says that it was made: should it be lost, its prompt is counted.
+SILENT = 2.0
 # Characters of a piece that is more than a token.
 LONG = 8
 # How much of the end of a text is told.
@@ -34,7 +36,7 @@ class Telling:
         self._size = 0
         self._every_s = every_s
         self._told = self._began = time.monotonic()
-        tell_soon(self._now)
+        tell_soon(self._now, SILENT)
 
     def on_text(self, piece: str) -> None:
         now, is_first = time.monotonic(), not self._pieces
@@ -50,6 +52,8 @@ class Telling:
         elif now - self._told >= TOLD_EVERY:
             self._told = now
             tell(self._now)
+        else:
+            tell_soon(self._now, TOLD_EVERY)
 
     @cached_property
     def _sign(self) -> Sign:
@@ -61,7 +65,7 @@ class Telling:
         tokens_out = about(self._size) if is_long else self._pieces
         lasted = max(time.monotonic() - self._began, self._every_s)
         soon = round(tokens_out * self._every_s / lasted)
-        more = {"tokens_out": tokens_out, "soon": soon, "heard": self._heard, "text": self._tail}
+        more = {"tokens_out": tokens_out, "soon": soon, "heard": self._heard, "text": in_unicode(self._tail)}
         return self._sign.model_copy(update=more)
 
     def used(self) -> Usage:
@@ -74,10 +78,9 @@ def lost_before(ask: Ask) -> Sign:
 
     One that was lost before it told anything counts as its prompt; nobody knows what came back.
     """
-    attempt, told = activity.info().attempt, activity.info().heartbeat_details
-    last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
-    silent = max(0, attempt - 1 - last.attempt)
-    return Sign(attempt=attempt, lost=together(used(last), Usage(tokens_in=silent * _said(ask))))
+    before = handed_back()
+    silent = Usage(tokens_in=before.silent * _said(ask))
+    return Sign(attempt=before.attempt, lost=together(before.lost, silent))
 
 
 def check_first(cap: Cap | None, lost: Usage) -> None:
@@ -93,9 +96,10 @@ def check_first(cap: Cap | None, lost: Usage) -> None:
 
 def handed_back() -> Sign:
     """What a try leaves behind that has not begun: it has used nothing, and those before it what they have used."""
-    info = activity.info()
-    last = Sign.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else Sign()
-    return Sign(attempt=info.attempt, lost=used(last))
+    attempt, told = activity.info().attempt, activity.info().heartbeat_details
+    last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
+    silent = last.silent + max(0, attempt - 1 - last.attempt)
+    return Sign(attempt=attempt, lost=used(last), silent=silent)
 
 
 def _said(ask: Ask) -> int:

@@ -142,7 +142,7 @@ async def test_a_call_that_an_unwell_server_would_get_is_handed_back() -> None:
     with pytest.raises(ApplicationError, match=r"the pool a handed it back: .*: it cannot be") as back:
         await environment.run(pool.intercept_activity(given).execute_activity, given)
     assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
-    assert told == [Sign(attempt=3, lost=Usage(tokens_in=5))]
+    assert told == [Sign(attempt=3, lost=Usage(tokens_in=5), silent=1)]
 
 
 async def test_a_call_that_is_handed_back_has_used_nothing(temporal: Client, tmp_path: Path, stub: Stub) -> None:

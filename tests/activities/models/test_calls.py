@@ -137,14 +137,15 @@ async def test_a_call_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_tries_that_were_lost_without_a_word_have_sent_their_prompts(tmp_path: Path) -> None:
     environment, sign = ActivityEnvironment(), Sign(attempt=2, tokens_in=5, tokens_out=7)
+    back = Sign(attempt=3, lost=Usage(tokens_in=5, tokens_out=7), silent=1)
     used = list[tuple[int, int]]()
-    for attempt, told in ((1, []), (3, []), (3, [sign]), (4, [sign])):
+    for attempt, told in ((1, []), (3, []), (3, [sign]), (4, [sign]), (4, [back])):
         environment.info = replace(environment.info, attempt=attempt, heartbeat_details=told)
         async with Stub(Reply(said=BOAT)) as stub:
             answer = await Calling(tmp_path / str(len(used)), "openai", stub.url).called(environment)
         used.append((answer.usage.tokens_in, answer.usage.tokens_out))
     (sent, said), prompt = used[0], len("What of boats?") // 4 + 1
-    assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), (sent + 5 + prompt, said + 7)]
+    assert used[1:] == [(sent + 2 * prompt, said), (sent + 5, said + 7), *[(sent + 5 + prompt, said + 7)] * 2]
 
 
 async def test_a_counted_call_that_is_given_out_again_is_not_made(tmp_path: Path) -> None:
