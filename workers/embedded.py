@@ -21,7 +21,7 @@ PREFERRED = {"grpc": 7233, "ui": 8233}
 # Measured: the stock server polls its task queues twenty times a second, fires timers up to a second late, ends a
 # workflow task for which a hundred events wait, so that the next one reads the whole history again, and waits for the
 # disk at every commit, and at every thousandth page. All this survives a kill -9 of the server; a power cut may lose
-# the last half minute.
+# what the operating system had not put on the disk yet.
 TUNING = (
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=200"),
     *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
@@ -35,7 +35,7 @@ TUNING = (
     *("--sqlite-pragma", "synchronous=NORMAL"),
     *("--sqlite-pragma", "wal_autocheckpoint=10000"),
 )
-# It collects its garbage when the heap has grown fivefold, not twofold: an eighth less CPU, for 256 MB more of memory.
+# It collects its garbage when the heap has grown fivefold, not twofold: an eighth less CPU, for about twice the memory.
 COLLECTS = {"GOGC": "400"}
 LONGEST_START = 30.0
 LONGEST_STOP = 10.0

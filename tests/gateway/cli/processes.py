@@ -73,8 +73,9 @@ def bundles(folder: Path) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The one of the tests, without anything that would lead to a server or a bundle elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "HAULAGE_"))}
+    """The one of the tests, without anything that would lead to a server or a bundle elsewhere, or tune it."""
+    ours = ("TEMPORAL_", "HAULAGE_", "GOGC")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(PROJECT), "NO_COLOR": "1", **more}
 
 
@@ -134,11 +135,11 @@ class Dev:
 
 
 @contextmanager
-def developing(home: Path, *words: object, cwd: Path = PROJECT) -> Iterator[Dev]:
+def developing(home: Path, *words: object, cwd: Path = PROJECT, **more: str) -> Iterator[Dev]:
     """A `haul dev` that has said that it is ready."""
     command = [*COMMAND, "dev", "--home", str(home), "--port", str(free_port()), *map(str, words)]
     with subprocess.Popen(
-        command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command, cwd=cwd, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         preexec_fn=die_with_parent,
     ) as process:  # fmt: skip
         try:

@@ -46,16 +46,17 @@ def test_dev_survives_kill_9_and_leaves_no_child_on_sigterm(tmp_path: Path) -> N
         answer("start", folder / "gated", "--id", "open", "--home", home)
         until(lambda: answer("show", "open", "--home", home)["gates"])
         child = first.server_pid
+        assert b"GOGC=400\0" in Path(f"/proc/{child}/environ").read_bytes()
         first.kill()
         until(lambda: not lives(child))
     (folder / "gated" / "workflow.yaml").write_text("no longer: a bundle")
-    with developing(home, "--bundles", folder) as second:
+    with developing(home, "--bundles", folder, GOGC="50") as second:
         assert "gated does not compile: haul check" in second.said
         answer("approve", "open", "gate", "--home", home)
         ended = answer("watch", "open", "--home", home)
         assert ended["output"] == {"said": "approve", "note": "fine"}
         child = second.server_pid
-        assert b"GOGC=400\0" in Path(f"/proc/{child}/environ").read_bytes()
+        assert b"GOGC=50\0" in Path(f"/proc/{child}/environ").read_bytes()
         assert second.terminate() == 0
         assert not lives(child)
         assert not (home / "server.json").exists()
