@@ -16,6 +16,8 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 BROKEN_PIPE = 141  # what a shell sees of a program that a closed pipe ended
 INTERRUPTED = 130
+GONE = "the Temporal server went away"
+WATCH = "\nopen runs go on where they stood once it is back, and `haul watch RUN` follows them again"
 
 
 class Command(NamedTuple):
@@ -82,7 +84,9 @@ def main(words: Sequence[str] | None = None) -> int:
         service = sys.modules.get("temporalio.service")
         if service is None or not isinstance(error, service.RPCError):
             raise
-        print(f"haul: Temporal says: {str(error).splitlines()[0]}", file=sys.stderr)
+        is_gone = error.status == service.RPCStatusCode.UNAVAILABLE
+        said = f"{GONE if is_gone else 'Temporal says'}: {str(error).splitlines()[0]}"
+        print(f"haul: {said}{WATCH if is_gone else ''}", file=sys.stderr)
         return PROBLEMS
 
 

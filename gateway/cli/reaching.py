@@ -31,9 +31,9 @@ def with_server(work: Callable[[Client, Settings], Awaitable[T]]) -> T:
     try:
         return carried_out(whole())
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            raise Misuse(f"no such run here ({error.message})") from None
-        raise Misuse(f"Temporal says: {error.message}") from None
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        raise Misuse(f"no such run here ({error.message})") from None
 
 
 def run_named(client: Client, text: str) -> WorkflowHandle[Any, Any]:

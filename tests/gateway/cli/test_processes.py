@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,19 @@ def test_a_second_dev_on_the_same_home_says_where_the_first_one_is(dev: Dev) -> 
     assert done.stderr.startswith(f"haul: a server runs on {dev.home} already at {dev.address}, its UI at http://")
 
 
+@contextmanager
+def watching(run: str, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """A `haul watch` that has told where the run is."""
+    command = [*COMMAND, "watch", run, "--home", str(home)]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith(f"{run}  http://")
+            yield process
+        finally:
+            process.kill()
+
+
 def test_dev_survives_kill_9_and_leaves_no_child_on_sigterm(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", bundles(tmp_path / "bundles")
     with developing(home, "--bundles", folder) as first:
@@ -47,8 +62,12 @@ def test_dev_survives_kill_9_and_leaves_no_child_on_sigterm(tmp_path: Path) -> N
         until(lambda: answer("show", "open", "--home", home)["gates"])
         child = first.server_pid
         assert b"GOGC=400\0" in Path(f"/proc/{child}/environ").read_bytes()
-        first.kill()
-        until(lambda: not lives(child))
+        with watching("open", home) as watcher:
+            first.kill()
+            until(lambda: not lives(child))
+            *_, said, way_out = watcher.communicate(timeout=LONGEST)[1].splitlines()
+        assert (watcher.returncode, said.partition(": tcp")[0]) == (1, "haul: the Temporal server went away")
+        assert "`haul watch RUN` follows them again" in way_out
     (folder / "gated" / "workflow.yaml").write_text("no longer: a bundle")
     with developing(home, "--bundles", folder, GOGC="50") as second:
         assert "gated does not compile: haul check" in second.said
