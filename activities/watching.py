@@ -34,15 +34,11 @@ def broken_off(usage: Usage) -> None:
         used[:] = [usage]
 
 
-def tell(sign: Callable[[], Any]) -> None:
-    """Goes with this sign of life, and as it is then with the next ones: watchers read it, and the next attempt."""
-    if (beating := _beating.get(None)) is not None:
-        beating.telling = [sign]
-    activity.heartbeat(sign())
+def tell_soon(sign: Callable[[], Any], seconds: float) -> None:
+    """Goes, as it is then, with the next sign of life, so many seconds from now at most, and with those after it.
 
-
-def tell_soon(sign: Callable[[], Any], seconds: float | None = None) -> None:
-    """The same for what is of use only where an activity lasts: each sign of life costs the server a write."""
+    Watchers read it, and so does the next attempt. What is over before that is not worth a write of the server.
+    """
     beating = _beating.get(None)
     if beating is None:
         activity.heartbeat(sign())

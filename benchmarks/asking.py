@@ -187,7 +187,12 @@ def report(found: dict[str, Any]) -> Iterator[str]:
     yield f"| one call | {ours:.1f} ms | {hand:.1f} ms | {median:+.1f} ms | {kept}: +{OVERHEAD_MS:g} ms |"
     for calls, took in at_once.items():
         least = RUNS * int(calls) * TAKES_MS / SLOTS / 1000
-        ours, hand = (least / statistics.median(took[who]) for who in ("ours", "hand"))
-        kept = verdict[ours >= SHARE]
+        ours, hand = (_share(least, took[who]) for who in ("ours", "hand"))
+        kept = verdict[least / statistics.median(took["ours"]) >= SHARE]
         what = f"{RUNS} runs at once of {calls} calls each, {TAKES_MS} ms an answer, {SLOTS} slots"
-        yield f"| {what}: share of what the slots allow | {ours:.0%} | {hand:.0%} | | {kept}: {SHARE:.0%} |"
+        what += ": share of what the slots allow, and in the worst round"
+        yield f"| {what} | {ours} | {hand} | | {kept}: {SHARE:.0%} |"
+
+
+def _share(least: float, took: list[float]) -> str:
+    return f"{least / statistics.median(took):.0%}, {least / max(took):.0%}"

@@ -35,7 +35,7 @@ TUNING = (
     *("--sqlite-pragma", "synchronous=NORMAL"),
     *("--sqlite-pragma", "wal_autocheckpoint=10000"),
 )
-# It collects its garbage when the heap has grown fivefold, not twofold: an eighth less CPU, for about twice the memory.
+# It collects its garbage when the heap has grown fivefold, not twofold: an eighth less CPU, for 2.5 times the memory.
 COLLECTS = {"GOGC": "400"}
 LONGEST_START = 30.0
 LONGEST_STOP = 10.0

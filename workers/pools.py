@@ -24,11 +24,12 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from activities.contracts import Usage
 from activities.models import servers
 from activities.models.endpoints import is_address
 from activities.models.secrets import Secrets
 from activities.models.servers import Seen
-from activities.models.telling import handed_back
+from activities.models.telling import left_behind
 from workers.settings import Settings
 
 # Seconds between two looks at the server.
@@ -158,8 +159,11 @@ class _Gate(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         if self._pool.trouble:
             said = f"the pool {self._pool.name} handed it back: {self._pool.address}: {self._pool.trouble}"
-            activity.heartbeat(handed_back())
-            raise ApplicationError(said, type="unavailable", category=ApplicationErrorCategory.BENIGN)
+            # The next try hears the one, and where there is none the run hears the other.
+            sign = left_behind()
+            activity.heartbeat(sign)
+            facts = {"sign": sign.model_dump(), "lost": sign.lost != Usage() or sign.silent > 0}
+            raise ApplicationError(said, facts, type="unavailable", category=ApplicationErrorCategory.BENIGN)
         return await super().execute_activity(input)
 
 

@@ -133,6 +133,12 @@ def about(characters: int) -> int:
     return characters // 4 + 1
 
 
+def halved(text: str) -> tuple[str, str]:
+    """A text in whole characters, and the half of one where it ends with that."""
+    end = len(text) - ("\ud800" <= text[-1:] <= "\udbff")
+    return in_unicode(text[:end]), text[end:]
+
+
 def in_unicode(text: str) -> str:
     """Characters that were cut in two become whole again; what is left of a half is marked as such."""
     try:

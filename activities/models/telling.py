@@ -9,15 +9,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts import Cap, Sign, Usage
-from activities.models.hearing import about, in_unicode
+from activities.models.hearing import about, halved
 from activities.models.prices import together, used
 from activities.models.protocol import Ask, Unspoken
-from activities.watching import tell, tell_soon
+from activities.watching import tell_soon
 
 # Seconds from one word about an answer that comes in to the next; the worker may pass them on less often.
 TOLD_EVERY = 0.1
-# Seconds until a call of which nothing has come says that it was made: should it be lost, its prompt is counted.
-SILENT = 2.0
+# Seconds until a call of which nothing has come says that it was made, and hears whether it is to end.
+QUIET = 2.0
 # Characters of a piece that is more than a token.
 LONG = 8
 # How much of the end of a text is told.
@@ -30,33 +30,35 @@ class Telling:
     def __init__(self, ask: Ask, before: Sign, every_s: float) -> None:
         self._ask = ask
         self._before = before
-        self._tail = ""
+        self._tail = self._half = ""
         self._heard = 0
         self._pieces = 0
         self._size = 0
         self._every_s = every_s
-        self._told = self._began = time.monotonic()
-        tell_soon(self._now, SILENT)
+        self._began = time.monotonic()
+        self._is_due = False
+        tell_soon(self._sign, QUIET)
 
     def on_text(self, piece: str) -> None:
-        now, is_first = time.monotonic(), not self._pieces
+        if not self._pieces:
+            self._began = time.monotonic()
         self._pieces += 1
         self._size += len(piece)
         if not isinstance(piece, Unspoken):
-            self._heard += len(piece)
-            self._tail = (self._tail + piece)[-TAIL:]
-        if is_first:
-            # Most of what comes at once is over before anybody could read along.
-            self._began = self._told = now
-            tell_soon(self._now, TOLD_EVERY)
-        elif now - self._told >= TOLD_EVERY:
-            self._told = now
-            tell(self._now)
-        else:
-            tell_soon(self._now, TOLD_EVERY)
+            # Half a character waits for the other one.
+            spoken, self._half = halved(self._half + piece)
+            self._heard += len(spoken)
+            self._tail = (self._tail + spoken)[-TAIL:]
+        if not self._is_due:
+            self._is_due = True
+            tell_soon(self._sign, TOLD_EVERY)
+
+    def _sign(self) -> Sign:
+        self._is_due = False
+        return self._now()
 
     @cached_property
-    def _sign(self) -> Sign:
+    def _start(self) -> Sign:
         return self._before.model_copy(update={"tokens_in": _said(self._ask)})
 
     def _now(self) -> Sign:
@@ -65,8 +67,8 @@ class Telling:
         tokens_out = about(self._size) if is_long else self._pieces
         lasted = max(time.monotonic() - self._began, self._every_s)
         soon = round(tokens_out * self._every_s / lasted)
-        more = {"tokens_out": tokens_out, "soon": soon, "heard": self._heard, "text": in_unicode(self._tail)}
-        return self._sign.model_copy(update=more)
+        more = {"tokens_out": tokens_out, "soon": soon, "heard": self._heard, "text": self._tail}
+        return self._start.model_copy(update=more)
 
     def used(self) -> Usage:
         """What it has used until now, with the attempts before it."""
@@ -78,7 +80,7 @@ def lost_before(ask: Ask) -> Sign:
 
     One that was lost before it told anything counts as its prompt; nobody knows what came back.
     """
-    before = handed_back()
+    before = left_behind()
     silent = Usage(tokens_in=before.silent * _said(ask))
     return Sign(attempt=before.attempt, lost=together(before.lost, silent))
 
@@ -94,8 +96,8 @@ def check_first(cap: Cap | None, lost: Usage) -> None:
         raise ApplicationError(said, facts, type="unavailable", category=ApplicationErrorCategory.BENIGN)
 
 
-def handed_back() -> Sign:
-    """What a try leaves behind that has not begun: it has used nothing, and those before it what they have used."""
+def left_behind() -> Sign:
+    """What the tries before this one have used, and how many of them were lost before they told anything."""
     attempt, told = activity.info().attempt, activity.info().heartbeat_details
     last = Sign.model_validate(told[0]) if told else Sign(attempt=0)
     silent = last.silent + max(0, attempt - 1 - last.attempt)

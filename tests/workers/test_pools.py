@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
+from temporalio.worker import Worker
 
 from activities.contracts import Sign, Usage
 from activities.models import servers
@@ -137,12 +139,34 @@ async def test_a_call_that_an_unwell_server_would_get_is_handed_back() -> None:
         await until(lambda: "cannot be reached" in pool.trouble)
     given: Any = None
     environment, told = ActivityEnvironment(), list[Any]()
-    environment.info = replace(environment.info, attempt=3, heartbeat_details=[Sign(tokens_in=5)])
     environment.on_heartbeat = told.append
-    with pytest.raises(ApplicationError, match=r"the pool a handed it back: .*: it cannot be") as back:
-        await environment.run(pool.intercept_activity(given).execute_activity, given)
-    assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
-    assert told == [Sign(attempt=3, lost=Usage(tokens_in=5), silent=1)]
+    used = Sign(attempt=3, lost=Usage(tokens_in=5), silent=1)
+    for attempt, before, sign in ((1, [], Sign()), (3, [Sign(tokens_in=5)], used)):
+        environment.info = replace(environment.info, attempt=attempt, heartbeat_details=before)
+        with pytest.raises(ApplicationError, match=r"the pool a handed it back: .*: it cannot be") as back:
+            await environment.run(pool.intercept_activity(given).execute_activity, given)
+        assert (back.value.type, back.value.non_retryable) == ("unavailable", False)
+        assert back.value.details == ({"sign": sign.model_dump(), "lost": bool(before)},)
+        assert told.pop() == sign
+
+
+async def test_what_was_lost_before_a_call_was_handed_back_for_good_is_paid_for(
+    temporal: Client, tmp_path: Path, stub: Stub
+) -> None:
+    @activity.defn(name="models.call")
+    async def call(_: Any) -> Any:
+        sign = Sign(attempt=4, lost=Usage(tokens_in=40, tokens_out=7), silent=2)
+        facts = {"sign": sign.model_dump(), "lost": True}
+        raise ApplicationError("handed back", facts, type="unavailable", non_retryable=True)
+
+    own: dict[str, Any] = {"bundles": [bundle(tmp_path / "bundles", stub.url, "lossy")]}
+    async with (
+        Hauling(temporal, tmp_path / "home", roles=("run",), **own) as haul,
+        Worker(temporal, task_queue="haulage.models.lossy", activities=[call]),
+    ):
+        end = await haul.run("crowd", crowd(1))
+    # A run, which does not see the prompt, takes it for 31 tokens.
+    assert (end.status, end.state["spent"]["tokens"]) == ("failed", 47 + 2 * 31)
 
 
 async def test_a_call_that_is_handed_back_has_used_nothing(temporal: Client, tmp_path: Path, stub: Stub) -> None:

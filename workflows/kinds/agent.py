@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from activities.contracts import ModelAnswer, ModelCall, Sign, ToolCalled, ToolResult, Usage
-from activities.models.prices import priced, used
+from activities.models.prices import priced, together, used
 from manifests import plan as plans
 from manifests.contracts import ANSWER
 from manifests.plan import AgentSpec, ModelSpec
@@ -185,7 +185,7 @@ class _Asking:
             )  # fmt: skip
             spent = _spent(answer.usage)
         except Failed as failure:
-            spent = replace(_spent(_usage(failure, spec)), calls=int(failure.was_made))
+            spent = replace(_spent(_usage(failure, spec, prospect)), calls=int(failure.was_made))
             unheard = aside.beyond(spent) if failure.lost and run.calls.repeats_lost else NOTHING
             raise
         finally:
@@ -219,10 +219,13 @@ class _Asking:
         return ToolResult(id=wanted.id, tool=wanted.tool, output=output)
 
 
-def _usage(failure: Failed, model: ModelSpec) -> Usage:
+def _usage(failure: Failed, model: ModelSpec, prospect: Prospect) -> Usage:
     """What a failed call has used; of one that nobody could end any more, what it told last."""
-    sign = failure.call.get("sign")
-    return Usage.model_validate(failure.usage) if sign is None else priced(model, used(Sign.model_validate(sign)))
+    if "sign" not in failure.call:
+        return Usage.model_validate(failure.usage)
+    sign = Sign.model_validate(failure.call["sign"])
+    silent = Usage(tokens_in=sign.silent * prospect.tokens_in)
+    return priced(model, together(used(sign), silent))
 
 
 def _spent(usage: Usage) -> Spent:

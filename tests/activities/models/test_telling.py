@@ -29,16 +29,21 @@ class Call:
     def __init__(self) -> None:
         self.told = list[Sign]()
 
-    async def runs(self, work: Callable[[Telling], Awaitable[None]]) -> None:
+    async def runs(self, work: Callable[[Telling], Awaitable[None]], heartbeat: timedelta = 3 * NEVER) -> None:
+        """To its end, after which nothing more is told."""
+
         async def execute(_: Any) -> None:
             await work(Telling(ASK, Sign(), 0.5))
 
         next: Any = type("Next", (), {"execute_activity": staticmethod(execute)})
         environment, given = ActivityEnvironment(), cast(Any, None)
         info = replace(environment.info, activity_type="models.call", start_to_close_timeout=NEVER)
-        environment.info = replace(info, heartbeat_timeout=3 * NEVER)
+        environment.info = replace(info, heartbeat_timeout=heartbeat)
         environment.on_heartbeat = lambda *signs: self.told.extend(signs)
         await environment.run(Watching().intercept_activity(next).execute_activity, given)
+        told = len(self.told)
+        await asyncio.sleep(2 * telling.TOLD_EVERY)
+        assert len(self.told) == told
 
     async def until(self, heard: int) -> None:
         async with asyncio.timeout(PATIENCE):
@@ -56,10 +61,17 @@ async def test_a_call_that_is_over_at_once_tells_nothing() -> None:
 
 
 async def test_a_call_of_which_nothing_comes_says_that_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "SILENT", 0.05)
+    monkeypatch.setattr(telling, "QUIET", 0.05)
     call = Call()
     await call.runs(lambda _: call.until(0))
     assert (call.told[0].tokens_in > 0, call.told[0].tokens_out, call.told[0].text) == (True, 0, "")
+
+
+async def test_a_call_says_as_often_as_the_server_wants_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "QUIET", NEVER.total_seconds())
+    call = Call()
+    await call.runs(lambda _: call.until(0), heartbeat=timedelta(seconds=0.6))
+    assert call.told[0].tokens_in > 0
 
 
 @pytest.mark.parametrize("pieces", [("Ahoy",), ("Ahoy", ", märi", "!"), tuple("Ahoy, märi!" * 40)])
@@ -87,15 +99,28 @@ async def test_a_burst_after_a_sign_is_told_to_its_end() -> None:
     assert call.told[-1].text == "Ahoy, märi!"
 
 
-async def test_half_a_character_goes_out_as_a_mark_until_the_other_half_has_come() -> None:
+async def test_what_comes_between_two_signs_is_told_once() -> None:
+    async def in_pieces(telling: Telling) -> None:
+        for piece in "Ahoy, märi!":
+            telling.on_text(piece)
+            await asyncio.sleep(0.02)
+        await call.until(11)
+
+    call = Call()
+    await call.runs(in_pieces)
+    heard = [sign.heard for sign in call.told]
+    assert heard == sorted(set(heard))
+
+
+async def test_half_a_character_waits_for_the_other_half() -> None:
     async def in_halves(telling: Telling) -> None:
-        telling.on_text("\ud83d")
-        await call.until(1)
-        telling.on_text("\ude00")
-        await call.until(2)
+        telling.on_text("Ahoy\ud83d")
+        await call.until(4)
+        telling.on_text("\ude00!\udc00\ud83d")
+        await call.until(7)
 
     call = Call()
     await call.runs(in_halves)
-    assert [call.told[0].text, call.told[-1].text] == ["\ufffd", "\U0001f600"]
+    assert [(sign.heard, sign.text) for sign in call.told] == [(4, "Ahoy"), (7, "Ahoy\U0001f600!\ufffd")]
     for sign in call.told:
         sign.model_dump_json()
