@@ -8,6 +8,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from manifests.problems import nearest
+
+# That are told where one is not allowed.
+MOST_NAMES = 10
 _INT64 = 2**63
 # JSON is read to 200 levels, and on its way through a run a value is wrapped a few times.
 DEEPEST = 100
@@ -20,7 +24,24 @@ def misfit(schema: Mapping[str, Any], value: Any) -> str:
         return ""
     found = next(misfits(schema, value))
     where = ".".join(str(step) for step in found.instance_path)
-    return f"{where}: {found.message}" if where else str(found.message)
+    return f"{where + ': ' if where else ''}{_said(schema, found)}"
+
+
+def _said(schema: Mapping[str, Any], found: jsonschema_rs.ValidationError) -> str:
+    """Of a name that is not allowed, with the one that was meant, or those that are."""
+    if found.schema_path[-1:] != ["additionalProperties"]:
+        return str(found.message)
+    if not isinstance(found.kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        return "no properties are allowed"
+    part: Any = schema
+    for step in found.schema_path[:-1]:
+        part = part[step]
+    names = sorted(part.get("properties", {}))
+    meant = nearest(found.kind.unexpected[0], names)
+    if meant is not None:
+        return f"{found.message}; did you mean {meant!r}?"
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return f"{found.message}; it takes {', '.join(names[:MOST_NAMES]) or 'none'}{more}"
 
 
 def misfits(schema: Mapping[str, Any], value: Any) -> Iterator[jsonschema_rs.ValidationError]:

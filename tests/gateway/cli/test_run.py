@@ -127,6 +127,7 @@ def _read_until(terminal: int, *ends: str) -> str:
     [
         (["helo"], "no bundle of this name in CATALOG; did you mean 'hello'?"),
         (["hello", "--input", "name=5"], "the input of 'hello' does not fit: name: 5 is not of type \"string\""),
+        (["hello", "--input", "nam=Ada"], "('nam' was unexpected); did you mean 'name'?"),
         (["hello", "--input", "name"], "--input 'name': write KEY=VALUE, or JSON, or @FILE"),
         (["hello", "--input", "{x"], "--input '{x' is not JSON: "),
         (["hello", "--input", "{}", "--input", "name=x"], "not several of these"),
