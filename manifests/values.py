@@ -29,7 +29,9 @@ def misfit(schema: Mapping[str, Any], value: Any) -> str:
 
 def _said(schema: Mapping[str, Any], found: jsonschema_rs.ValidationError) -> str:
     """Of a name that is not allowed, with the one that was meant, or those that are."""
-    if found.schema_path[-1:] != ["additionalProperties"]:
+    # With an `$id` of its own, what a reference leads to tells its place from there.
+    is_elsewhere = found.absolute_keyword_location is not None and "$ref" in found.evaluation_path
+    if found.schema_path[-1:] != ["additionalProperties"] or is_elsewhere:
         return str(found.message)
     if not isinstance(found.kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return "no properties are allowed"

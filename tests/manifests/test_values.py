@@ -16,6 +16,7 @@ PERSON = {
 NAMES = [f"field-{place:02}" for place in range(12)]
 MANY = {"type": "object", "properties": {key: {} for key in NAMES}, "additionalProperties": False}
 LIST = {"$defs": {"person": PERSON}, "type": "array", "items": {"$ref": "#/$defs/person"}}
+ELSEWHERE = {"$defs": {"person": {**PERSON, "$id": "https://example.org/person"}}, "$ref": "https://example.org/person"}
 NOTHING = {"type": "object", "additionalProperties": False}
 NOT_ALLOWED = "Additional properties are not allowed"
 
@@ -28,6 +29,7 @@ NOT_ALLOWED = "Additional properties are not allowed"
         (PERSON, {"nam": "Ada"}, f"{NOT_ALLOWED} ('nam' was unexpected); did you mean 'name'?"),
         (PERSON, {"colour": 1, "nam": 2}, f"{NOT_ALLOWED} ('colour', 'nam' were unexpected); it takes age, name"),
         (LIST, [{}, {"nmae": "Ada"}], f"1: {NOT_ALLOWED} ('nmae' was unexpected); did you mean 'name'?"),
+        (ELSEWHERE, {"nam": "Ada"}, f"{NOT_ALLOWED} ('nam' was unexpected)"),
         (MANY, {"x": 1}, f"{NOT_ALLOWED} ('x' was unexpected); it takes {', '.join(NAMES[:10])}, …"),
         ({**NOTHING, "properties": {}}, {"x": 1}, f"{NOT_ALLOWED} ('x' was unexpected); it takes none"),
         (NOTHING, {"x": 1}, "no properties are allowed"),
