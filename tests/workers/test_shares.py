@@ -59,4 +59,5 @@ async def test_tenants_have_even_shares_while_both_have_a_backlog(temporal: Clie
 async def test_what_is_urgent_goes_first(temporal: Client, tmp_path: Path) -> None:
     late, urgent = {"tenant": "late", "priority": 5}, {"tenant": "urgent", "priority": 1}
     served = await order(temporal, tmp_path, (20, late), (20, urgent))
-    assert served == ["urgent"] * 20 + ["late"] * 20
+    # The last urgent one and the first of the others are given to the two slots at once, and either may be noted first.
+    assert served[:19] + sorted(served[19:21], reverse=True) + served[21:] == ["urgent"] * 20 + ["late"] * 20
