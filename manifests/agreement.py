@@ -68,7 +68,7 @@ def _validator(schema: Any) -> Any:
     import jsonschema_rs
 
     try:
-        return jsonschema_rs.validator_for(schema)
+        return jsonschema_rs.validator_for(schema, offline=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
 

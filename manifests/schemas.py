@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +21,13 @@ KEYWORDS = frozenset(
     """.split()  # noqa: SIM905
 )
 TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
-_ONE = ("additionalProperties", "items", "contains", "not", "if", "then", "else", "propertyNames", "additionalItems")
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+DRAFTS = ("draft/2020-12/schema", "draft/2019-09/schema", "draft-07/schema", "draft-06/schema", "draft-04/schema")
+_DRAFT = re.compile(rf"https?://json-schema\.org/({'|'.join(DRAFTS)})#?")
+_ONE = (
+    *("additionalProperties", "items", "contains", "not", "if", "then", "else", "propertyNames", "additionalItems"),
+    *("unevaluatedProperties", "unevaluatedItems"),
+)
+_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 
 
@@ -61,17 +67,27 @@ def _mistakes(schema: Any, at: Place, root: dict[str, Any]) -> Iterator[Problem]
             fix = f"did you mean {near!r}?" if near else f"remove it, or call it 'x-{keyword}'"
             message = f"{keyword!r} is not a keyword of JSON Schema"
             yield Problem("HL321", (at / keyword).key, message, "a keyword of JSON Schema", fix)
+    yield from _drafts(schema, at)
     yield from _references(schema, at, root)
     yield from _requirements(schema, at)
     for keyword in _ONE:
         yield from _mistakes(schema.get(keyword), at / keyword, root)
     for keyword in _LISTS:
-        for index, part in enumerate(schema.get(keyword) or ()):
+        listed = schema.get(keyword)
+        for index, part in enumerate(listed if isinstance(listed, list) else ()):
             yield from _mistakes(part, at / keyword / index, root)
     for keyword in _MAPS:
         parts = schema.get(keyword)
         for name, part in parts.items() if isinstance(parts, dict) else ():
             yield from _mistakes(part, at / keyword / name, root)
+
+
+def _drafts(schema: dict[str, Any], at: Place) -> Iterator[Problem]:
+    """Another language than these would have to be fetched."""
+    draft = schema.get("$schema")
+    if isinstance(draft, str) and not _DRAFT.fullmatch(draft):
+        wanted = f"https://json-schema.org/{DRAFTS[0]}, or an earlier draft"
+        yield Problem("HL320", at / "$schema", f"there is no draft {draft!r} of JSON Schema", wanted, "leave it out")
 
 
 def _references(schema: dict[str, Any], at: Place, root: dict[str, Any]) -> Iterator[Problem]:
@@ -83,7 +99,8 @@ def _references(schema: dict[str, Any], at: Place, root: dict[str, Any]) -> Iter
         message, fix = f"{reference!r} leads out of the schema", "copy what it names into $defs"
         yield Problem("HL322", at / "$ref", message, wanted, fix)
     elif not _leads_somewhere(reference, root):
-        names = [f"#/$defs/{name}" for name in root.get("$defs", {})]
+        parts = root.get("$defs")
+        names = [f"#/$defs/{name}" for name in parts] if isinstance(parts, dict) else []
         near = nearest(reference, names)
         fix = f"did you mean {near!r}?" if near else "define it under $defs"
         yield Problem("HL322", at / "$ref", f"{reference!r} leads nowhere", wanted, fix)
@@ -120,7 +137,7 @@ def _invalid(schema: Schema) -> list[Problem]:
 
     try:
         jsonschema_rs.meta.validate(schema.value)
-        jsonschema_rs.validator_for(schema.value)
+        jsonschema_rs.validator_for(schema.value, offline=True)
     except jsonschema_rs.ValidationError as error:
         at = schema.at
         value: Any = schema.value

@@ -10,8 +10,8 @@ import jsonschema_rs
 
 from manifests.problems import nearest
 
-# That are told where one is not allowed.
-MOST_NAMES = 10
+# Characters that are told of what does not fit, and names of those that would.
+LONGEST, MOST_NAMES = 1_000, 10
 _INT64 = 2**63
 # JSON is read to 200 levels, and on its way through a run a value is wrapped a few times.
 DEEPEST = 100
@@ -24,26 +24,39 @@ def misfit(schema: Mapping[str, Any], value: Any) -> str:
         return ""
     found = next(misfits(schema, value))
     where = ".".join(str(step) for step in found.instance_path)
-    return f"{where + ': ' if where else ''}{_said(schema, found)}"
+    return _shortened(f"{where + ': ' if where else ''}{_said(schema, found)}")
 
 
 def _said(schema: Mapping[str, Any], found: jsonschema_rs.ValidationError) -> str:
     """Of a name that is not allowed, with the one that was meant, or those that are."""
-    # With an `$id` of its own, what a reference leads to tells its place from there.
-    is_elsewhere = found.absolute_keyword_location is not None and "$ref" in found.evaluation_path
-    if found.schema_path[-1:] != ["additionalProperties"] or is_elsewhere:
-        return str(found.message)
     if not isinstance(found.kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-        return "no properties are allowed"
-    part: Any = schema
+        is_nothing_allowed = found.schema_path[-1:] == ["additionalProperties"] and found.kind.name == "falseSchema"
+        return "no properties are allowed" if is_nothing_allowed else str(found.message)
+    part = _part(schema, found)
+    names = list(part.get("properties", {}))
+    for name in found.kind.unexpected[:MOST_NAMES]:
+        meant = nearest(name[:LONGEST], names)
+        if meant is not None:
+            return f"{found.message}; did you mean {meant!r}?"
+    if not names or "patternProperties" in part:
+        return str(found.message)
+    return f"{found.message}; it takes {', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}"
+
+
+def _part(schema: Any, found: jsonschema_rs.ValidationError) -> dict[str, Any]:
+    """The schema that found it; an empty one where an `$id` hides from which root its place is told."""
+    if found.absolute_keyword_location is not None:
+        return {}
     for step in found.schema_path[:-1]:
-        part = part[step]
-    names = sorted(part.get("properties", {}))
-    meant = nearest(found.kind.unexpected[0], names)
-    if meant is not None:
-        return f"{found.message}; did you mean {meant!r}?"
-    more = ", …" if len(names) > MOST_NAMES else ""
-    return f"{found.message}; it takes {', '.join(names[:MOST_NAMES]) or 'none'}{more}"
+        # A name of digits is told as a number.
+        schema = schema[str(step) if isinstance(schema, dict) else step]
+    return schema  # type: ignore[no-any-return]
+
+
+def _shortened(text: str) -> str:
+    """What is wrong is said at the end, and where at the beginning."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}"
 
 
 def misfits(schema: Mapping[str, Any], value: Any) -> Iterator[jsonschema_rs.ValidationError]:
@@ -122,7 +135,7 @@ class _Validators:
         found = self._known.get(id(schema))
         if found is None:
             # Holding the schema keeps its identity from being given to another one.
-            found = self._known[id(schema)] = (schema, jsonschema_rs.validator_for(dict(schema)))
+            found = self._known[id(schema)] = (schema, jsonschema_rs.validator_for(dict(schema), offline=True))
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
         return found[1]

@@ -148,7 +148,7 @@ class EmbeddedServer:
 
     def _command(self, ports: dict[str, int]) -> list[str]:
         command = [binary("temporal"), "server", "start-dev", "--log-level", "error"]
-        command += ["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1", "--db-filename", str(self._home / "temporal.db")]
+        command += ["--ip", "127.0.0.1", "--ui-ip", "127.0.0.1", "--db-filename", _database(self._home)]
         command += ["--port", str(ports["grpc"]), "--ui-port", str(ports["ui"])]
         command += ["--http-port", str(ports["http"]), "--metrics-port", str(ports["metrics"])]
         return [*command, *(() if self._stock else TUNING), *self._extra]
@@ -211,7 +211,12 @@ def _is_ours(pid: int, home: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return False
-    return str(home / "temporal.db") in command.split("\0")
+    return _database(home) in command.split("\0")
+
+
+def _database(home: Path) -> str:
+    """However its folder is spelt: by it we know our server again."""
+    return str(home.resolve() / "temporal.db")
 
 
 def _is_free(port: int) -> bool:

@@ -45,11 +45,11 @@ async def _given(settings: Any, run: str, name: str, order: dict[str, Any]) -> d
 
     client = (await found(settings)).client
     if "node" in order and order["node"] is None:
-        order |= await _only_gate(client, run)
+        order |= await _only_gate(client, run, order)
     return await runs.ordered(client, run, name, order)
 
 
-async def _only_gate(client: Any, run: str) -> dict[str, Any]:
+async def _only_gate(client: Any, run: str, order: dict[str, Any]) -> dict[str, Any]:
     """The gate that is meant when none is named."""
     from gateway.cli import runs
     from gateway.cli.misuse import Trouble
@@ -58,10 +58,12 @@ async def _only_gate(client: Any, run: str) -> dict[str, Any]:
     gates = await runs.asked(handle, "gates")
     if gates is None:
         raise Trouble(runs.NOBODY.format(runs.ANSWER))
-    if len(gates) != 1:
+    meant = [each for each in gates if order["iteration"] in ("", each["iteration"])]
+    if len(meant) != 1:
         open_ = ", ".join(f"{each['path']}{'#' if each['iteration'] else ''}{each['iteration']}" for each in gates)
         raise Trouble(f"say which gate of {run!r}; open: {open_ or 'none'}")
-    return {"node": gates[0]["path"], "iteration": gates[0]["iteration"], "shown": gates[0]["shown"]}
+    (only,) = meant
+    return {"node": only["path"], "iteration": only["iteration"], "shown": order["shown"] or only["shown"]}
 
 
 def _told(name: str, answer: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from manifests.shape.scenario import ScenarioFile
 
 MODES = ("normal", "analysis_only", "dry_run")
+_USD = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -176,12 +178,14 @@ def _budget(parts: list[str]) -> dict[str, Any]:
         what, _, limit = part.partition("=")
         try:
             match what:
-                case "calls" | "tokens":
+                case "calls" | "tokens" if limit.isdecimal():
                     budget[what] = int(limit)
-                case "usd":
-                    budget[what] = str(abs(float(limit)) and limit)
+                case "usd" if _USD.fullmatch(limit):
+                    budget[what] = limit
                 case "time":
                     budget["time_ms"] = milliseconds(limit)
+                case "calls" | "tokens" | "usd":
+                    raise ValueError(limit)
                 case _:
                     raise Misuse(f"--budget {part!r}: write calls=…, tokens=…, usd=… or time=…")
         except ValueError:

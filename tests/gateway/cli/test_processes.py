@@ -42,6 +42,12 @@ def test_a_second_dev_on_the_same_home_says_where_the_first_one_is(dev: Dev) -> 
     assert done.stderr.startswith(f"haul: a server runs on {dev.home} already at {dev.address}, its UI at http://")
 
 
+def test_a_home_is_the_same_however_it_is_spelt(dev: Dev, tmp_path: Path) -> None:
+    (link := tmp_path / "link").symlink_to(dev.home)
+    for spelt in (link, dev.home / ".." / dev.home.name):
+        assert f"at {dev.address}, its UI" in haul("dev", "--home", spelt).stderr
+
+
 @contextmanager
 def watching(run: str, home: Path) -> Iterator[subprocess.Popen[str]]:
     """A `haul watch` that has told where the run is."""

@@ -134,6 +134,8 @@ def _read_until(terminal: int, *ends: str) -> str:
         (["hello", "--pipeline", "x"], "'hello' has no pipeline 'x'; leave --pipeline out"),
         (["hello", "--budget", "money=1"], "--budget 'money=1': write calls=…, tokens=…, usd=… or time=…"),
         (["hello", "--budget", "usd=much"], "'much' is no such amount"),
+        (["hello", "--budget", "usd=-1"], "'-1' is no such amount"),
+        (["hello", "--budget", "calls=-1"], "'-1' is no such amount"),
         (["hello", "--timeout", "5"], "--timeout '5': write a number and a unit"),
         (["hello", "--answer", "gate=approve"], "'hello' has no gate 'gate'; it has none"),
         (["code-gremlin", "--answer", "signoff=approve"], "did you mean 'sign_off'?"),

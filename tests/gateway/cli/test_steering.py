@@ -70,7 +70,9 @@ def test_a_run_is_paused_resumed_overridden_and_approved(waiting: str, told: Tol
     assert told("override", waiting, "note", "output", "--output", '"changed"', "--json")[1] == '{"done": "override"}\n'
     assert told("approve", waiting, "gaet") == (1, "", "haul: no gate 'gaet'; gates: gate\n")
     assert told("approve", waiting, "--choice", "maybe")[2] == "haul: 'gate' takes one of: approve, reject\n"
-    assert told("approve", waiting, "gate", "--shown", "abc")[2].startswith("haul: the answer is to abc, and what")
+    for named in (["gate"], []):
+        assert told("approve", waiting, *named, "--shown", "abc")[2].startswith("haul: the answer is to abc, and what")
+    assert told("approve", waiting, "--iteration", "2")[2].startswith("haul: say which gate of ")
     assert told("approve", waiting, "--actor", "ada", "--reason", "fine")[1] == f"{waiting}: gate: answered\n"
     status, out, err = told("watch", waiting)
     assert (status, json.loads(out)) == (0, {"said": "approve", "note": "changed"})
