@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 FILTERS = {"manifest": "Manifest", "stage": "Stage", "waiting_on": "WaitingOn", "tenant": "Tenant", "mode": "RunMode"}
+STAGES = ("running", "waiting", "paused", "undoing", "finishing", "completed", "failed", "cancelled")
 HEAD = ("run", "manifest", "status", "waits for", "mode", "tenant", "cost", "started")
 
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--manifest", metavar="NAME", help="runs of this manifest")
-    parser.add_argument("--stage", help="running, waiting, paused, undoing, finishing, completed, failed or cancelled")
+    parser.add_argument("--stage", choices=STAGES, metavar="STAGE", help=f"{', '.join(STAGES[:-1])} or {STAGES[-1]}")
     parser.add_argument("--waiting-on", metavar="WHO", help="runs that wait for this person, or at this gate")
     parser.add_argument("--tenant", help="runs of this tenant")
     parser.add_argument("--mode", help="runs in this mode")

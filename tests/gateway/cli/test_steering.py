@@ -51,6 +51,8 @@ def test_runs_are_found_by_what_they_are_and_whom_they_wait_for(waiting: str, to
     head = told("list", *own)[1].splitlines()[0]
     assert head.split() == ["run", "manifest", "status", "waits", "for", "tenant", "started"]
     assert told("list", *own, "--stage", "paused") == (0, "", "no runs\n")
+    with pytest.raises(SystemExit, match="2"):
+        told("list", "--stage", "wating")
     status, _, err = told("list", "--query", "nonsense")
     assert (status, err.startswith("haul: the server does not take this filter")) == (1, True)
 
