@@ -18,9 +18,10 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 # Calls at once, and tokens that fit into each.
 SLOTS = 4
@@ -29,7 +30,7 @@ ENGINE = Path(__file__).resolve().parent.parent / ".haulage" / "engine"
 _PR_SET_PDEATHSIG = 1
 
 
-def main() -> int:
+def main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="model_server", description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, metavar="FILE.gguf", help="the model (default: the packaged one)")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="what to run; absent means until stdin ends")
@@ -38,10 +39,23 @@ def main() -> int:
         parser.error(f"there is no model at {chosen.model}")
     model = chosen.model or packaged()
     server = served(model, template=None if chosen.model else Path(__file__).with_name("base_model.jinja"))
-    if chosen.command:
-        return ran(chosen.command, model.stem, server.listening_address)
-    facts = {"url": f"{server.listening_address}/v1", "model": model.stem, "slots": SLOTS, "context": CONTEXT}
-    print(json.dumps(facts), flush=True)
+    code = 1
+    try:
+        code = carried_out(chosen.command, model.stem, server.listening_address)
+    except KeyboardInterrupt:
+        code = 130
+    except Exception:
+        traceback.print_exc()
+    finally:
+        # The library, asked to stop as soon as it runs, waits for itself for ever; and it has nothing to save.
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def carried_out(command: list[str], model: str, address: str) -> int:
+    if command:
+        return ran(command, model, address)
+    print(json.dumps({"url": f"{address}/v1", "model": model, "slots": SLOTS, "context": CONTEXT}), flush=True)
     sys.stdin.read()
     return 0
 
@@ -103,4 +117,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

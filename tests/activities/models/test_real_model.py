@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,18 @@ async def test_it_ends_when_whoever_started_it_is_gone(project: Path, server: Se
     async with asyncio.timeout(PATIENCE):
         while _is_there(child):
             await asyncio.sleep(0.02)
+
+
+async def test_it_ends_also_when_it_has_just_begun(project: Path, server: Server) -> None:
+    """The library may wait for itself then, though not each time."""
+    python, script = str(project / ENGINE), str(project / "deploy" / "model_server.py")
+    for _ in range(4):
+        process = await asyncio.create_subprocess_exec(python, script, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
 
 
 def _is_there(pid: int) -> bool:
