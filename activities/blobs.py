@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from activities.contracts import BLOB
 from activities.failing import Failing
-from manifests.values import DEEPEST, too_deep
+from manifests.values import DEEPEST
 
 # An output above this travels as a reference; what expressions read of it stays with it, up to a limit of its own.
 INLINE_BYTES = 16 * 1024
@@ -120,10 +120,21 @@ class Keeper:
 
 def check(what: str, value: Any) -> None:
     """Raises `Failing` for a value from outside that is too deep to travel or looks like a reference."""
-    if too_deep(value):
-        raise Failing("json_syntax", f"{what} is nested deeper than {DEEPEST} levels")
-    if is_forged(value):
-        raise Failing("json_major", f"{what} may not have a field {BLOB!r}: that is how references are marked")
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                if BLOB in each:
+                    said = f"{what} may not have a field {BLOB!r}: that is how references are marked"
+                    raise Failing("json_major", said)
+                below += each.values()
+            elif isinstance(each, list):
+                below += each
+        if not below:
+            return
+        level = below
+    raise Failing("json_syntax", f"{what} is nested deeper than {DEEPEST} levels")
 
 
 def is_forged(value: Any) -> bool:

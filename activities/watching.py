@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -22,8 +23,7 @@ GRACE = timedelta(seconds=5)
 # On a worker of somebody's own there are activities that are none of our business.
 OURS = ("plans.", "tools.", "models.", "memory.", "plugins.")
 
-# The signs of life of the activity that is under way.
-_beating: contextvars.ContextVar[_Beating] = contextvars.ContextVar("beating")
+_watch: contextvars.ContextVar[_Watch] = contextvars.ContextVar("watch")
 # What it has used, where that has a price and nobody else can tell it any more.
 _used: contextvars.ContextVar[list[Usage]] = contextvars.ContextVar("used")
 
@@ -39,12 +39,12 @@ def tell_soon(sign: Callable[[], Any], seconds: float) -> None:
 
     Watchers read it, and so does the next attempt. What is over before that is not worth a write of the server.
     """
-    beating = _beating.get(None)
-    if beating is None:
+    watch = _watch.get(None)
+    if watch is None:
         activity.heartbeat(sign())
     else:
-        beating.telling = [sign]
-        beating.wait(seconds)
+        watch.telling = [sign]
+        watch.wait(seconds)
 
 
 class Watching(Interceptor):
@@ -58,16 +58,12 @@ class _Watched(ActivityInboundInterceptor):
         if not info.activity_type.startswith(OURS):
             return await super().execute_activity(input)
         _used.set(used := list[Usage]())
-        # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
-        told = [partial(_same, each) for each in info.heartbeat_details[:1]]
-        beating, seconds = _Beating(info.heartbeat_timeout, told), _time(info)
-        _beating.set(beating)
+        _watch.set(watch := _Watch(info))
         try:
-            async with asyncio.timeout(seconds):
-                return await super().execute_activity(input)
-        except TimeoutError:
-            raise Failing("timeout", f"it took longer than {seconds:g} s", usage=_last(used)) from None
+            return await super().execute_activity(input)
         except asyncio.CancelledError:
+            if watch.has_ended_it():
+                raise Failing("timeout", f"it took longer than {watch.seconds:g} s", usage=_last(used)) from None
             # The server takes no details with a cancellation, and the run must know what was used.
             details = activity.cancellation_details()
             if used and details is not None and details.cancel_requested:
@@ -82,32 +78,54 @@ class _Watched(ActivityInboundInterceptor):
             raise
         except Exception as error:
             activity.logger.exception("an activity failed in a way that it does not know")
-            raise Failing("engine", f"{type(error).__name__}: {error}") from error
+            category = "timeout" if isinstance(error, TimeoutError) else "engine"
+            raise Failing(category, f"{type(error).__name__}: {error}") from error
         finally:
-            beating.stop()
+            watch.stop()
 
 
-class _Beating:
-    """A sign of life three times in each heartbeat timeout; most activities are over before the first."""
+class _Watch:
+    """A sign of life three times in each heartbeat timeout, and an end when the time is up.
 
-    def __init__(self, limit: timedelta | None, telling: Sequence[Callable[[], Any]]) -> None:
-        self._seconds = limit.total_seconds() / 3 if limit is not None else None
-        self._heartbeat = activity.heartbeat
-        self.telling = telling
-        self._context = contextvars.copy_context()
+    Most activities are over before the first: one timer for both is all that they pay.
+    """
+
+    def __init__(self, info: activity.Info) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling = task, task.cancelling()
+        self._loop = asyncio.get_running_loop()
+        limit = info.heartbeat_timeout
+        self._pause = math.inf if limit is None else limit.total_seconds() / 3
+        self.seconds = _time(info)
+        self._end = self._loop.time() + self.seconds
+        self._is_over = False
+        # The server keeps only the last that it is told: nothing would be left of what a lost attempt has said.
+        self.telling: list[Callable[[], Any]] = [partial(_same, each) for each in info.heartbeat_details[:1]]
         self._next: asyncio.TimerHandle | None = None
-        self.wait(self._seconds)
+        self.wait(self._pause)
 
-    def wait(self, seconds: float | None) -> None:
+    def wait(self, seconds: float) -> None:
         """The next sign comes after so long at most, and those after it as often as the server wants them."""
-        if self._seconds is not None and seconds is not None:
-            self.stop()
-            loop = asyncio.get_running_loop()
-            self._next = loop.call_later(min(seconds, self._seconds), self._beat, context=self._context)
+        self.stop()
+        sign = self._loop.time() + min(seconds, self._pause) if self._pause < math.inf else math.inf
+        if sign < self._end:
+            self._next = self._loop.call_at(sign, self._beat)
+        elif self._end < math.inf:
+            self._next = self._loop.call_at(self._end, self._end_it)
 
     def _beat(self) -> None:
-        self._heartbeat(*(sign() for sign in self.telling))
-        self.wait(self._seconds)
+        activity.heartbeat(*(sign() for sign in self.telling))
+        self.wait(self._pause)
+
+    def _end_it(self) -> None:
+        self._is_over, self._end = True, math.inf
+        self._task.cancel()
+        self.wait(self._pause)
+
+    def has_ended_it(self) -> bool:
+        """Whether it was this that cancelled the activity, and nobody else."""
+        return self._is_over and self._task.uncancel() <= self._cancelling
 
     def stop(self) -> None:
         if self._next is not None:
@@ -122,9 +140,9 @@ def _same(told: Any) -> Any:
     return told
 
 
-def _time(info: activity.Info) -> float | None:
+def _time(info: activity.Info) -> float:
     """How long a try may take: its timeout on the server, without the grace."""
     limit = info.start_to_close_timeout
     if limit is None:
-        return None
+        return math.inf
     return limit.total_seconds() if info.is_local else max(0.001, (limit - GRACE).total_seconds())

@@ -115,7 +115,10 @@ async def _run_worker(client: Client, shared: World, more: dict[str, Any]) -> Wo
     return _worker(
         client, settings.queue, run_activities(shared, await registered(client)), shared, options,
         workflows=[ManifestRun], workflow_runner=UnsandboxedWorkflowRunner(),
-        max_concurrent_workflow_tasks=settings.runs, **_versioning(settings),
+        max_concurrent_workflow_tasks=settings.runs,
+        # No payload of ours is stored outside; with more, the SDK makes an asyncio task for each.
+        max_workflow_task_external_storage_concurrency=1,
+        **_versioning(settings),
     )  # fmt: skip
 
 

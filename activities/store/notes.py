@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
@@ -57,7 +57,7 @@ class Tried:
                 return []
         found = _TRY.search(info.activity_id)
         row = {
-            "id": uuid.uuid4().hex,
+            "id": os.urandom(16).hex(),
             "workflow_id": info.workflow_id or "",
             "run_id": info.workflow_run_id or "",
             "activity_id": info.activity_id,
@@ -68,9 +68,9 @@ class Tried:
             "began": self._began,
             "took_ms": took_ms,
         }
-        notes = [Note("node", clean({**row, "activity": info.activity_type}))]
+        notes = [Note("node", row | {"activity": info.activity_type})]
         if isinstance(request, ModelCall):
-            notes.append(Note("call", clean(row | self._called(request) | _answered(answer, error))))
+            notes.append(Note("call", row | self._called(request) | _answered(answer, error)))
         return notes
 
     def _called(self, request: ModelCall) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from temporalio.worker import (
 )
 
 from activities.contracts import NOTE_OF_RUN
-from activities.store.notes import Note, Tried, clean
+from activities.store.notes import Note, Tried
 from activities.store.place import PAUSE, Store, Unusable
 
 # Notes that wait; those beyond are dropped.
@@ -182,7 +182,7 @@ class Recording(Interceptor):
 
     def _of_run(self, kind: Any, row: dict[str, Any]) -> None:
         ended = {"ended": datetime.now(UTC)} if kind == "ended" else {}
-        self._recorder.note([Note(kind, clean(row | ended))])
+        self._recorder.note([Note(kind, row | ended)])
 
 
 class _Recorded(ActivityInboundInterceptor):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.store import statistics
 from activities.store.database import Database
-from activities.store.notes import Note
+from activities.store.notes import Note, clean
 from activities.store.tables import ModelCall, Node, Run
 
 
@@ -19,7 +19,7 @@ async def write(database: Database, notes: Sequence[Note]) -> None:
     """All or nothing; what has been written before, although nobody could say so, is not written again."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for note in notes:
-        rows.setdefault(note.kind, []).append(note.row)
+        rows.setdefault(note.kind, []).append(clean(note.row))
     async with database.writing() as connection:
         await _runs(connection, database, rows.get("begun", []), rows.get("ended", []))
         if "node" in rows:
