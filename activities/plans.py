@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +116,19 @@ class Plans:
 def _state(folder: Path) -> object:
     """Changes when a file of the bundle, or of a bundle beside it, does."""
     bundles = {folder, *(path.parent for path in folder.parent.glob("*/workflow.yaml"))}
-    files = sorted(path for bundle in bundles for path in bundle.rglob("*") if path.is_file())
-    return [(str(path), stat.st_mtime_ns, stat.st_size) for path in files if (stat := path.stat())]
+    return sorted(each for bundle in bundles for each in _files(bundle))
+
+
+def _files(folder: Path | str) -> Iterator[tuple[str, int, int]]:
+    """Every file below a folder, with its time and size; a run does not begin before this is known."""
+    # What goes away meanwhile is not there.
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            elif entry.is_file():
+                found = entry.stat()
+                yield entry.path, found.st_mtime_ns, found.st_size
 
 
 class PlanActivities:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -48,6 +49,11 @@ def heard() -> None:
     task = asyncio.current_task()
     while task is not None and task.cancelling():
         task.uncancel()
+
+
+@lru_cache(maxsize=256)
+def _of_priority(key: int, tenant: str) -> Priority:
+    return Priority(priority_key=key, fairness_key=tenant or None)
 
 
 def pause_after(number: int) -> timedelta:
@@ -230,4 +236,4 @@ class Calls:
     def _priority(self, node: plans.Node) -> Priority:
         asked = self._run.options.priority
         key = node.priority if asked is None or node.priority != 3 else asked
-        return Priority(priority_key=key, fairness_key=self._run.options.tenant or None)
+        return _of_priority(key, self._run.options.tenant)

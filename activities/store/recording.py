@@ -202,4 +202,8 @@ class _Recorded(ActivityInboundInterceptor):
             raise
         finally:
             took = int((time.monotonic() - began) * 1000)
-            self._recorder.note(tried.notes(request, answer, failure, took))
+            # The server gets the answer first.
+            asyncio.get_running_loop().call_soon(self._note, tried, request, answer, failure, took)
+
+    def _note(self, tried: Tried, request: Any, answer: Any, failure: BaseException | None, took: int) -> None:
+        self._recorder.note(tried.notes(request, answer, failure, took))
