@@ -43,6 +43,10 @@ TUNING = (
 # It collects its garbage when the heap has grown fivefold, not twofold: an eighth less CPU, for 2.5 times the memory.
 COLLECTS = {"GOGC": "400"}
 LONGEST_START = 30.0
+TRIES = 5
+TAKEN = "address already in use"
+# Of its log, in bytes.
+MOST_SAID = 4_000
 LONGEST_STOP = 10.0
 _PR_SET_PDEATHSIG = 1
 LAST_PORT = 65_535
@@ -73,6 +77,7 @@ class EmbeddedServer:
         self._extra = extra
         self._process: asyncio.subprocess.Process | None = None
         self._lock: IO[str] | None = None
+        self._log_from = 0
         self.facts: Facts | None = None
 
     async def start(self) -> Facts:
@@ -80,8 +85,27 @@ class EmbeddedServer:
         self._home.mkdir(parents=True, exist_ok=True)
         self._claim()
         _end_leftover(self._home)
-        ports = self._ports()
+        for left in reversed(range(TRIES)):
+            ports = self._ports()
+            await self._spawn(ports)
+            if await self._is_healthy(ports):
+                break
+            said = self._said()
+            # Who starts at the same moment finds the same ports free; this one takes others.
+            if not left or TAKEN not in said:
+                await self.stop()
+                raise ServerTrouble(f"the Temporal server did not start; its log: {self._home / 'server.log'}\n{said}")
+        assert self._process is not None
+        self.facts = Facts(
+            self._process.pid, f"127.0.0.1:{ports['grpc']}", f"http://127.0.0.1:{ports['ui']}",
+            f"http://127.0.0.1:{ports['metrics']}/metrics", self._stock,
+        )  # fmt: skip
+        _record(self._home).write_text(json.dumps(asdict(self.facts)), encoding="utf-8")
+        return self.facts
+
+    async def _spawn(self, ports: dict[str, int]) -> None:
         log = (self._home / "server.log").open("ab")
+        self._log_from = log.tell()
         env = dict(os.environ) if self._stock else COLLECTS | os.environ
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -90,13 +114,6 @@ class EmbeddedServer:
             )  # fmt: skip
         finally:
             log.close()
-        self.facts = Facts(
-            self._process.pid, f"127.0.0.1:{ports['grpc']}", f"http://127.0.0.1:{ports['ui']}",
-            f"http://127.0.0.1:{ports['metrics']}/metrics", self._stock,
-        )  # fmt: skip
-        await self._healthy(ports["grpc"])
-        _record(self._home).write_text(json.dumps(asdict(self.facts)), encoding="utf-8")
-        return self.facts
 
     async def stop(self) -> None:
         process, self._process = self._process, None
@@ -153,24 +170,27 @@ class EmbeddedServer:
         command += ["--http-port", str(ports["http"]), "--metrics-port", str(ports["metrics"])]
         return [*command, *(() if self._stock else TUNING), *self._extra]
 
-    async def _healthy(self, port: int) -> None:
+    async def _is_healthy(self, ports: dict[str, int]) -> bool:
+        """Whether it answers, and not one that was quicker to take the port: HTTP is served once gRPC is its own."""
         assert self._process is not None
         from temporalio.client import Client
 
         ends = asyncio.get_running_loop().time() + LONGEST_START
         while asyncio.get_running_loop().time() < ends:
             if self._process.returncode is not None:
-                break
+                return False
             with contextlib.suppress(RuntimeError, OSError):
-                await Client.connect(f"127.0.0.1:{port}")
-                return
+                if not _is_free(ports["http"]):
+                    await Client.connect(f"127.0.0.1:{ports['grpc']}")
+                    return self._process.returncode is None
             await asyncio.sleep(0.05)
-        await self.stop()
-        raise ServerTrouble(f"the Temporal server did not start; its log: {self._home / 'server.log'}\n{self._said()}")
+        return False
 
     def _said(self) -> str:
-        with contextlib.suppress(OSError):
-            return "\n".join((self._home / "server.log").read_text(errors="replace").splitlines()[-5:])
+        """What the server wrote since it was started; what it ends of comes first, and what it broke then after it."""
+        with contextlib.suppress(OSError), (self._home / "server.log").open("rb") as log:
+            log.seek(self._log_from)
+            return "\n".join(log.read(MOST_SAID).decode(errors="replace").splitlines()[:5])
         return ""
 
 

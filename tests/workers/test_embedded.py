@@ -7,7 +7,7 @@ import mmap
 import sqlite3
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
+from workers import embedded
 from workers.connection import connect
 from workers.embedded import TUNING, EmbeddedServer, binary
 
@@ -42,6 +43,17 @@ async def test_the_server_does_not_keep_the_tasks_that_it_is_done_with(tmp_path:
             await _timed_out(client, f"run-{number}")
             while _kept(tmp_path / "temporal.db"):
                 await asyncio.sleep(0.2)
+
+
+async def test_servers_that_start_at_the_same_moment_get_ports_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "PREFERRED", {"grpc": embedded._free_port(), "ui": embedded._free_port()})
+    async with AsyncExitStack() as stack:
+        starting = (stack.enter_async_context(EmbeddedServer(tmp_path / str(place))) for place in range(4))
+        for facts in await asyncio.gather(*starting):
+            # Were it the server of another one, it would have this already.
+            await (await connect(facts.address)).start_workflow("mine", id="mine", task_queue="nowhere")
 
 
 async def test_the_server_takes_no_queue_for_stuck_that_it_looks_at_often(tmp_path: Path) -> None:
